@@ -1,0 +1,134 @@
+"""Segmentation and counting as two calls: `cut` and `count`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from transforms.double_array import code_points
+from transforms.segmentation import kernels
+from transforms.segmentation.dictionary import Dictionary
+from transforms.segmentation.kernels import BASIC_PLANE, POSITION, PROGRESS, SINGLES, TALLY, TOKEN, UNKNOWN
+from transforms.word_counts import RUN, WordCounts, strings, strings_of_points
+
+Tokenizer = Literal["words", "search", "characters"]
+TOKENIZERS: tuple[Tokenizer, ...] = ("words", "search", "characters")
+
+
+@dataclass(frozen=True, slots=True)
+class Segmenter:
+    """Cuts text exactly as jieba 0.42.1: `words` is `jieba.cut`, `search` `jieba.cut_for_search`, `hmm` as there.
+
+    `characters` makes every character a token.
+
+    >>> Segmenter().cut("我来到北京清华大学")
+    ['我', '来到', '北京', '清华大学']
+    >>> counts = Segmenter().count(["中国人民", "人民，人民"])
+    >>> counts.table.to_pydict()["word"], counts.table.to_pydict()["documents"]
+    (['中国', '人民', '，'], [1, 2, 1])
+    """
+
+    dictionary: Dictionary = field(default_factory=Dictionary.load)
+    tokenizer: Tokenizer = "words"
+    hmm: bool = True
+
+    def cut(self, text: str) -> list[str]:
+        """The tokens of one text, white space included, in order; joined they are the text, except for `search`."""
+        if self.tokenizer == "characters":
+            return list(text)
+        points, _ = code_points([text])
+        data, size = self.dictionary, len(points)
+        codes, tokens = np.empty(size, np.uint16), np.empty(size, TOKEN)
+        count = kernels.cut(
+            points, data.table, codes, data.nodes, data.unknown, data.emissions, data.chain, data.forced, self.hmm,
+            np.empty(size + 1, POSITION), tokens,
+        )  # fmt: skip
+        if self.tokenizer == "search":
+            words, tokens = tokens, np.empty(3 * size, TOKEN)
+            count = kernels.expand_for_search(codes, data.nodes, words, count, tokens)
+        bounds = zip(tokens["begin"][:count].tolist(), tokens["end"][:count].tolist(), strict=True)
+        return [text[begin:end] for begin, end in bounds]
+
+    def count(self, texts: Iterable[str]) -> WordCounts:
+        """Counts words and the documents that hold them; tokens that are only white space are left out.
+
+        Raises UnicodeEncodeError for a lone surrogate in a text, which no file can hold.
+        """
+        counter = WordCounter(self)
+        batch = list(texts)
+        for text in batch:
+            text.encode("utf-8")
+        counter.add(*code_points(batch))
+        return WordCounts.of(counter.counts())
+
+
+class WordCounter:
+    """Adds up the words of many documents in a few large arrays; `counts()` hands them over and starts anew."""
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        self.segmenter = segmenter
+        self._mode = TOKENIZERS.index(segmenter.tokenizer)
+        self._route, self._tokens = np.empty(4097, POSITION), np.empty(4096, TOKEN)
+        self._codes = np.empty(0, np.uint16)
+        self._known = np.zeros(len(segmenter.dictionary.nodes), TALLY)
+        self._singles = np.zeros(SINGLES + BASIC_PLANE, TALLY)
+        coded = np.flatnonzero(segmenter.dictionary.table)
+        self._characters = np.zeros(SINGLES + BASIC_PLANE, np.uint32)  # what each of them is
+        self._characters[segmenter.dictionary.table[coded]] = coded
+        self._characters[SINGLES:] = np.arange(BASIC_PLANE)
+        self._words, self._tallies = np.empty(1 << 16, UNKNOWN), np.zeros(1 << 16, TALLY)
+        self._slots, self._arena = np.zeros(1 << 17, np.int32), np.empty(1 << 19, np.uint32)
+        self._progress = np.zeros(1, PROGRESS)
+        self._documents = 0
+
+    def add(self, points: npt.NDArray[np.uint32], offsets: npt.NDArray[np.int64]) -> None:
+        """Counts documents given as code points, uint32, document i at `points[offsets[i]:offsets[i + 1]]`."""
+        if len(self._codes) < len(points):
+            self._codes = np.empty(len(points), np.uint16)
+        data, segmenter = self.segmenter.dictionary, self.segmenter
+        self._progress["document"] = self._progress["position"] = 0
+        while size := kernels.tally(
+            points, offsets, data.table, self._codes, data.nodes, data.unknown, data.emissions, data.chain, data.forced,
+            segmenter.hmm, self._mode, self._route, self._tokens, self._documents + 1, self._known, self._singles,
+            self._slots, self._words, self._tallies, self._arena, self._progress,
+        ):  # fmt: skip
+            self._make_room(size)
+        self._documents += len(offsets) - 1
+
+    def _make_room(self, size: int) -> None:
+        """Grows what a block of `size` characters may not fit into."""
+        if size >= len(self._tokens):
+            self._route, self._tokens = np.empty(2 * size + 1, POSITION), np.empty(2 * size, TOKEN)
+        used = int(self._progress["arena"][0])
+        if used + size >= len(self._arena):
+            self._arena = np.concatenate([self._arena, np.empty(len(self._arena) + size, np.uint32)])
+        count = int(self._progress["unknown"][0])
+        if count + size >= len(self._words):
+            more = len(self._words) + size
+            self._words = np.concatenate([self._words, np.empty(more, UNKNOWN)])
+            self._tallies = np.concatenate([self._tallies, np.zeros(more, TALLY)])
+            self._slots = np.zeros(1 << (2 * len(self._words)).bit_length(), np.int32)
+            kernels.rehash(self._words, count, self._slots)
+
+    def counts(self) -> pa.Table:
+        """What was counted since the last call: word, count, documents; words in no particular order."""
+        data = self.segmenter.dictionary
+        known = np.flatnonzero(self._known["count"][data.word_nodes])
+        singles = np.flatnonzero(self._singles["count"])
+        characters = self._characters[singles]
+        shown = np.fromiter((not chr(point).isspace() for point in characters.tolist()), bool, len(characters))
+        singles, characters = singles[shown], characters[shown]
+        # Unknown words lie in the arena one behind the other.
+        unknown = int(self._progress["unknown"][0])
+        points = np.concatenate([characters, self._arena[: int(self._progress["arena"][0])]])
+        ends = np.concatenate([np.arange(1, len(singles) + 1), len(singles) + np.cumsum(self._words["length"][:unknown])])
+        words = [strings(data.words, data.word_offsets).take(pa.array(known)), strings_of_points(points, ends)]
+        tallies = np.concatenate([self._known[data.word_nodes[known]], self._singles[singles], self._tallies[:unknown]])
+        columns = [pa.concat_arrays(words), pa.array(tallies["count"]), pa.array(tallies["documents"].astype(np.int64))]
+        for array in (self._known, self._singles, self._tallies, self._slots, self._progress):
+            array[...] = np.zeros(1, array.dtype)
+        self._documents = 0
+        return pa.table(columns, schema=RUN)
