@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from transforms.compiled import cache_directory
 from transforms.double_array import DoubleArray, code_points
-from transforms.segmentation.kernels import BASIC_PLANE, CHAIN, EMISSION, NODE, SYMBOLS
+from transforms.segmentation.kernels import BASIC_PLANE, CHAIN, EMISSION, FIRST, NODE, SYMBOLS
 
 # The classes of `transforms.segmentation.kernels`: digits first, then letters, then symbols, full stop and percent first.
 _LETTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -27,7 +27,7 @@ _SYMBOLS = ".%+#&_-"
 _HAN = range(0x4E00, 0x9FD6)
 _BLOCK = re.compile(r"[\u4E00-\u9FD5a-zA-Z0-9+#&._%\-]+")
 _MINIMUM = -3.14e100
-_ARRAYS = ("table", "nodes", "emissions", "chain", "forced", "words", "word_offsets", "word_nodes")
+_ARRAYS = ("table", "first", "nodes", "scores", "emissions", "chain", "forced", "words", "word_ends")
 
 
 class DictionaryError(ValueError):
@@ -38,9 +38,10 @@ class DictionaryError(ValueError):
 class Dictionary:
     """A compiled dictionary with jieba's hidden Markov model.
 
-    `table`: uint16 [65536], character codes. `nodes`: NODE [cells]. `unknown`: log probability of a character that is
-    not a word. `forced`: uint8 by node, words that the model must not guess, or [1] if there are none. `words`: uint8,
-    the UTF-8 of all words of two or more characters, which end at `word_offsets` and at trie nodes `word_nodes`.
+    `table`: uint16 [65536], character codes. `first`: FIRST by code. `nodes`: NODE [cells]. `unknown`: log probability of a character that is
+    not a word. `scores`: float64 by word, log probabilities, frequent words first; word 0 is none, its score NaN.
+    `forced`: uint8 by node, words that the model must not guess, or [1] if there are none. `words`: uint8, the words in
+    UTF-8, word i ending at `word_ends[i]`, int32.
 
     >>> len(Dictionary.load().content_hash)
     64
@@ -49,13 +50,14 @@ class Dictionary:
     content_hash: str
     unknown: float
     table: npt.NDArray[np.uint16]
+    first: npt.NDArray[np.void]
     nodes: npt.NDArray[np.void]
+    scores: npt.NDArray[np.float64]
     emissions: npt.NDArray[np.void]
     chain: npt.NDArray[np.void]
     forced: npt.NDArray[np.uint8]
     words: npt.NDArray[np.uint8]
-    word_offsets: npt.NDArray[np.int32]
-    word_nodes: npt.NDArray[np.int32]
+    word_ends: npt.NDArray[np.int32]
 
     @staticmethod
     def load(path: str | Path | None = None, *, user_dictionaries: Sequence[str | Path] = ()) -> "Dictionary":
@@ -133,6 +135,7 @@ def _check_user_dictionary(path: Path) -> None:
 def _compile(path: str | Path | None, user_dictionaries: Sequence[str | Path]) -> dict[str, Any]:
     frequencies, total, forced_words = _frequencies(path, user_dictionaries)
     words = [word for word, frequency in frequencies.items() if frequency and _BLOCK.fullmatch(word)]
+    words.sort(key=lambda word: (-frequencies[word], word))
     forced_words = {word for word in forced_words if _BLOCK.fullmatch(word)}
     keys = [*words, *(word for word in forced_words if not frequencies[word])]
     table = _character_codes(words)
@@ -140,27 +143,32 @@ def _compile(path: str | Path | None, user_dictionaries: Sequence[str | Path]) -
     log_total = math.log(total)
     # math.log, as jieba: numpy's differs by one unit in the last place on some values.
     log = {frequency: math.log(frequency) - log_total for frequency in set(frequencies.values()) if frequency}
+    scores = np.array([np.nan, *(log[frequencies[word]] for word in words)])
     nodes = np.zeros(len(trie.nodes), NODE)
-    nodes["base"], nodes["check"], nodes["log_probability"] = trie.nodes["base"], trie.nodes["check"], np.nan
-    nodes["log_probability"][trie.find(words)] = [log[frequencies[word]] for word in words]
+    nodes["base"], nodes["check"] = trie.nodes["base"], trie.nodes["check"]
+    nodes["word"][trie.find(words)] = np.arange(1, len(words) + 1)
+    cells = nodes["base"][0] + np.arange(int(table.max()) + 1)
+    first = np.array([(0, -2, -np.inf)], FIRST).repeat(len(cells))
+    there = np.flatnonzero(nodes["check"][cells] == 0)
+    first["base"][there], first["node"][there] = nodes["base"][cells[there]], cells[there]
+    words_there = nodes["word"][cells[there]]
+    first["score"][there] = np.where(words_there > 0, scores[words_there], -np.inf)
     forced = np.zeros(len(nodes) if forced_words else 1, np.uint8)
     if forced_words:
         forced[trie.find(sorted(forced_words))] = 1
-    long = sorted(word for word in words if len(word) > 1)
-    encoded = [word.encode() for word in long]
-    word_offsets = np.zeros(len(long) + 1, np.int32)
-    np.cumsum([len(word) for word in encoded], out=word_offsets[1:])
+    encoded = [word.encode() for word in words]
     emissions, chain = _hidden_markov_model(table)
     return {
         "unknown": (0.0 - log_total).hex(),
         "table": table,
+        "first": first,
         "nodes": nodes,
+        "scores": scores,
         "emissions": emissions,
         "chain": chain,
         "forced": forced,
         "words": np.frombuffer(b"".join(encoded), np.uint8),
-        "word_offsets": word_offsets,
-        "word_nodes": trie.find(long).astype(np.int32),
+        "word_ends": np.cumsum([0, *map(len, encoded)], dtype=np.int32),
     }
 
 

@@ -11,7 +11,9 @@ from transforms.compiled import helper, kernel
 LETTERS = 62
 SYMBOLS = 69
 BASIC_PLANE = 0x10000
-SINGLES = 0x8000  # one-character tokens: those with a code come first, from here on the others by code point
+# The tallies: one-character tokens with a code, from OTHERS on the others by code point, from WORDS_FROM on words.
+OTHERS = 0x8000
+WORDS_FROM = OTHERS + BASIC_PLANE
 DIGITS = 10  # digits have the first codes
 FULL_STOP_CODE, PERCENT_CODE = 63, 64
 RETURN, NEWLINE = ord("\r"), ord("\n")
@@ -19,51 +21,73 @@ WORDS, SEARCH, CHARACTERS = 0, 1, 2
 
 CODE = np.dtype("u2")
 POINT = np.dtype("u4")
-NODE = np.dtype([("base", "i4"), ("check", "i4"), ("log_probability", "f8")])  # NaN where no word ends
+NODE = np.dtype([("base", "i4"), ("check", "i4"), ("word", "i4")])  # word 0 where none ends
+FIRST = np.dtype([("base", "i4"), ("node", "i4"), ("score", "f8")])  # the root's children by code, node -2 if none
 EMISSION = np.dtype([("begin", "f8"), ("end", "f8"), ("middle", "f8"), ("single", "f8")])
 CHAIN = np.dtype(  # start and transition log probabilities of the hidden Markov model
     [(name, "f8") for name in ("begin", "end", "middle", "single", "eb", "sb", "mm", "bm", "ss", "es", "be", "me")]
 )
-POSITION = np.dtype([("score", "f8"), ("end", "i4"), ("node", "i4")])  # the best route from a position of a block
-TOKEN = np.dtype([("begin", "i4"), ("end", "i4"), ("node", "i4")])  # node 0: not looked up
+POSITION = np.dtype([("score", "f8"), ("end", "i4"), ("tally", "i4")])  # the best route from a position of a block
+TOKEN = np.dtype([("begin", "i4"), ("end", "i4"), ("tally", "i4")])  # tally 0: not looked up
 TALLY = np.dtype([("count", "i8"), ("documents", "u4"), ("document", "u4")])  # document: the last one seen, from 1
 UNKNOWN = np.dtype([("hash", "u8"), ("begin", "i8"), ("length", "i8")])  # where the word lies in the arena
 PROGRESS = np.dtype([("document", "i8"), ("position", "i8"), ("unknown", "i8"), ("arena", "i8")])
 
 
 @helper
-def _best_route(codes, begin, length, nodes, unknown, route):  # type: ignore[no-untyped-def]
-    """Fills route[0..length] right to left; scores are added in jieba's order, ties go to the longer word."""
+def _encode(points, begin, end, table, first, nodes, codes, second):  # type: ignore[no-untyped-def]
+    """Fills the codes of a text, and for each position the node that it and the next character lead to, or 0.
+
+    Without a branch that depends on the text: half of these steps miss the nearest caches, and so they overlap.
+    """
+    for position in range(begin, end):
+        point = points[position]
+        codes[position] = table[point] if point < BASIC_PLANE else 0
+    if begin == end:
+        return
+    for position in range(begin, end - 1):
+        root = first[codes[position]]
+        node = root.base + codes[position + 1]
+        second[position] = node if nodes[node].check == root.node else 0
+    second[end - 1] = 0
+
+
+@helper
+def _best_route(codes, second, begin, length, first, nodes, scores, unknown, route):  # type: ignore[no-untyped-def]
+    """Fills route[0..length] right to left; scores are added in jieba's order, ties go to the longer word.
+
+    What is no word has the score NaN, or minus infinity for a character that is not there: it never wins.
+    """
+    following = 0.0
     route[length].score = 0.0
-    root = nodes[0].base
     for position in range(length - 1, -1, -1):
-        best = unknown + route[position + 1].score
+        code = codes[begin + position]
+        best = first[code].score + following
         best_end = position + 1
-        best_node = 0
-        node = root + codes[begin + position]
-        if nodes[node].check == 0:
-            valued = False
-            here = position + 1
+        best_tally = np.int32(code)
+        node = second[begin + position]
+        if node != 0:
+            here = position + 2
             while True:
-                probability = nodes[node].log_probability
-                if probability == probability:
-                    score = probability + route[here].score
-                    if score >= best or not valued:
-                        best = score
-                        best_end = here
-                        best_node = node
-                        valued = True
-                base = nodes[node].base
-                if here == length or base == 0:
+                word = nodes[node].word
+                score = scores[word] + route[here].score
+                wins = score >= best
+                best = score if wins else best
+                best_end = here if wins else best_end
+                best_tally = np.int32(WORDS_FROM + word) if wins else best_tally
+                if here == length:
                     break
-                child = base + codes[begin + here]
+                child = nodes[node].base + codes[begin + here]
                 if nodes[child].check != node:
                     break
                 node = child
                 here += 1
+        if best == -np.inf:
+            best = unknown + following
         route[position].score = best
         route[position].end = best_end
-        route[position].node = best_node
+        route[position].tally = best_tally
+        following = best
 
 
 @helper
@@ -79,15 +103,8 @@ def _node_of(codes, begin, end, nodes):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _is_word(codes, begin, end, nodes):  # type: ignore[no-untyped-def]
-    node = _node_of(codes, begin, end, nodes)
-    probability = nodes[node].log_probability
-    return node != 0 and probability == probability
-
-
-@helper
 def _viterbi(codes, begin, end, emissions, chain, path):  # type: ignore[no-untyped-def]
-    """Fills path[0..end-begin].node with the states B 0, E 1, M 2, S 3; ties go to the greater letter, as in jieba."""
+    """Fills path[0..end-begin].tally with the states B 0, E 1, M 2, S 3; ties go to the greater letter, as in jieba."""
     hmm = chain[0]
     emission = emissions[codes[begin]]
     vb, ve = hmm.begin + emission.begin, hmm.end + emission.end
@@ -122,20 +139,20 @@ def _viterbi(codes, begin, end, emissions, chain, path):  # type: ignore[no-unty
         else:
             back |= 1 << 6
         vb, ve, vm, vs = nb, ne, nm, ns
-        path[position].node = back
+        path[position].tally = back
     state = 1 if ve > vs else 3
     for position in range(length - 1, 0, -1):
-        previous = (path[position].node >> (2 * state)) & 3
-        path[position].node = state
+        previous = (path[position].tally >> (2 * state)) & 3
+        path[position].tally = state
         state = previous
-    path[0].node = state
+    path[0].tally = state
 
 
 @helper
-def _put(tokens, count, begin, end, node):  # type: ignore[no-untyped-def]
+def _put(tokens, count, begin, end, tally):  # type: ignore[no-untyped-def]
     tokens[count].begin = begin
     tokens[count].end = end
-    tokens[count].node = node
+    tokens[count].tally = tally
     return count + 1
 
 
@@ -144,19 +161,17 @@ def _put_guessed(tokens, count, begin, end, codes, nodes, forced):  # type: igno
     """Adds a word of the hidden Markov model; one that a user dictionary gave frequency 0 falls into characters."""
     if len(forced) > 1 and forced[_node_of(codes, begin, end, nodes)]:
         for position in range(begin, end):
-            count = _put(tokens, count, position, position + 1, 0)
+            count = _put(tokens, count, position, position + 1, codes[position])
         return count
-    return _put(tokens, count, begin, end, 0)
+    return _put(tokens, count, begin, end, codes[begin] if end - begin == 1 else 0)
 
 
 @helper
 def _cut_singles(codes, begin, end, nodes, emissions, chain, forced, path, tokens, count):  # type: ignore[no-untyped-def]
     """Cuts a run of single characters as jieba's `finalseg.cut`, unless the whole run is a word of the dictionary."""
-    if end - begin == 1:
-        return _put(tokens, count, begin, end, 0)
-    if _is_word(codes, begin, end, nodes):
+    if nodes[_node_of(codes, begin, end, nodes)].word != 0:
         for position in range(begin, end):
-            count = _put(tokens, count, position, position + 1, 0)
+            count = _put(tokens, count, position, position + 1, codes[position])
         return count
     here = begin
     while here < end:
@@ -165,19 +180,19 @@ def _cut_singles(codes, begin, end, nodes, emissions, chain, forced, path, token
             while stop < end and codes[stop] > SYMBOLS:
                 stop += 1
             _viterbi(codes, here, stop, emissions, chain, path)
-            first = here
+            start = here
             for position in range(here, stop):
-                state = path[position - here].node
+                state = path[position - here].tally
                 if state == 0:
-                    first = position
+                    start = position
                 elif state == 1:
-                    count = _put_guessed(tokens, count, first, position + 1, codes, nodes, forced)
-                    first = position + 1
+                    count = _put_guessed(tokens, count, start, position + 1, codes, nodes, forced)
+                    start = position + 1
                 elif state == 3:
-                    count = _put(tokens, count, position, position + 1, 0)
-                    first = position + 1
-            if first < stop:
-                count = _put_guessed(tokens, count, first, stop, codes, nodes, forced)
+                    count = _put(tokens, count, position, position + 1, codes[position])
+                    start = position + 1
+            if start < stop:
+                count = _put_guessed(tokens, count, start, stop, codes, nodes, forced)
         elif codes[here] <= LETTERS:  # [a-zA-Z0-9]+(?:\.\d+)?%?
             while stop < end and codes[stop] <= LETTERS:
                 stop += 1
@@ -187,63 +202,50 @@ def _cut_singles(codes, begin, end, nodes, emissions, chain, forced, path, token
                     stop += 1
             if stop < end and codes[stop] == PERCENT_CODE:
                 stop += 1
-            count = _put(tokens, count, here, stop, 0)
+            count = _put(tokens, count, here, stop, codes[here] if stop - here == 1 else 0)
         else:
             while stop < end and LETTERS < codes[stop] <= SYMBOLS:
                 stop += 1
-            count = _put(tokens, count, here, stop, 0)
+            count = _put(tokens, count, here, stop, codes[here] if stop - here == 1 else 0)
         here = stop
     return count
 
 
 @helper
-def _cut_block(codes, begin, end, nodes, unknown, emissions, chain, forced, hmm, route, tokens):  # type: ignore[no-untyped-def]
+def _cut_block(
+    codes, second, begin, end, first, nodes, scores, unknown, emissions, chain, forced, hmm, route, tokens
+):  # type: ignore[no-untyped-def]  # fmt: skip
     """Cuts one block, which has at most as many tokens as characters; returns how many."""
     length = end - begin
-    _best_route(codes, begin, length, nodes, unknown, route)
+    _best_route(codes, second, begin, length, first, nodes, scores, unknown, route)
+    joins = OTHERS if hmm else LETTERS + 1  # runs of single characters below this code are looked at together
     count = 0
-    run = -1  # where a run of single characters began
     position = 0
     while position < length:
         stop = route[position].end
-        single = stop - position == 1
-        if single and (hmm or codes[begin + position] <= LETTERS):
-            if run < 0:
-                run = position
+        tally = route[position].tally
+        if tally < joins and stop < length and route[stop].tally < joins:
+            while stop < length and route[stop].tally < joins:
+                stop += 1
+            if hmm:
+                # What lies left of `stop` in the route is used up, so the path may lie there.
+                path = route[position:stop]
+                count = _cut_singles(
+                    codes, begin + position, begin + stop, nodes, emissions, chain, forced, path, tokens, count
+                )
+            else:
+                count = _put(tokens, count, begin + position, begin + stop, 0)
         else:
-            if run >= 0:
-                if hmm:
-                    # What lies left of `position` in the route is used up, so the path may lie there.
-                    path = route[run:]
-                    count = _cut_singles(
-                        codes, begin + run, begin + position, nodes, emissions, chain, forced, path, tokens, count
-                    )
-                else:
-                    count = _put(tokens, count, begin + run, begin + position, 0)
-                run = -1
-            count = _put(tokens, count, begin + position, begin + stop, 0 if single else route[position].node)
+            count = _put(tokens, count, begin + position, begin + stop, tally)
         position = stop
-    if run >= 0:
-        if hmm:
-            path = route[run:]
-            count = _cut_singles(codes, begin + run, end, nodes, emissions, chain, forced, path, tokens, count)
-        else:
-            count = _put(tokens, count, begin + run, end, 0)
     return count
 
 
-@helper
-def _encode(points, begin, end, table, codes):  # type: ignore[no-untyped-def]
-    for position in range(begin, end):
-        point = points[position]
-        codes[position] = table[point] if point < BASIC_PLANE else 0
-
-
-@kernel(POINT, CODE, CODE, NODE, float, EMISSION, CHAIN, np.dtype("u1"), int, POSITION, TOKEN)
-def cut(points, table, codes, nodes, unknown, emissions, chain, forced, hmm, route, tokens):  # type: ignore[no-untyped-def]
+@kernel(POINT, CODE, CODE, np.dtype("i4"), FIRST, NODE, np.dtype("f8"), float, EMISSION, CHAIN, np.dtype("u1"), int, POSITION, TOKEN)
+def cut(points, table, codes, second, first, nodes, scores, unknown, emissions, chain, forced, hmm, route, tokens):  # type: ignore[no-untyped-def]
     """Cuts one text; `codes`, `route` (one longer) and `tokens` have room for every character; returns the tokens."""
     length = len(points)
-    _encode(points, 0, length, table, codes)
+    _encode(points, 0, length, table, first, nodes, codes, second)
     count = 0
     begin = 0
     while begin < length:
@@ -256,7 +258,7 @@ def cut(points, table, codes, nodes, unknown, emissions, chain, forced, hmm, rou
             while end < length and codes[end] != 0:
                 end += 1
             into = tokens[count:]
-            count += _cut_block(codes, begin, end, nodes, unknown, emissions, chain, forced, hmm, route, into)
+            count += _cut_block(codes, second, begin, end, first, nodes, scores, unknown, emissions, chain, forced, hmm, route, into)
         begin = end
     return count
 
@@ -270,18 +272,18 @@ def expand_for_search(codes, nodes, tokens, count, out):  # type: ignore[no-unty
         for size in range(2, 4):
             if end - begin > size:
                 for position in range(begin, end - size + 1):
-                    if _is_word(codes, position, position + size, nodes):
+                    if nodes[_node_of(codes, position, position + size, nodes)].word != 0:
                         total = _put(out, total, position, position + size, 0)
-        total = _put(out, total, begin, end, tokens[index].node)
+        total = _put(out, total, begin, end, tokens[index].tally)
     return total
 
 
 @helper
 def _mark(tallies, index, document):  # type: ignore[no-untyped-def]
     tallies[index].count += 1
-    if tallies[index].document != document:
-        tallies[index].document = document
-        tallies[index].documents += 1
+    # Added, not branched on: whether a document holds a word already is hard to foresee.
+    tallies[index].documents += np.uint32(tallies[index].document != document)
+    tallies[index].document = document
 
 
 @helper
@@ -334,37 +336,35 @@ def rehash(words, count, slots):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    POINT, np.dtype("i8"), CODE, CODE, NODE, float, EMISSION, CHAIN, np.dtype("u1"), int, int,
-    POSITION, TOKEN, int, TALLY, TALLY, np.dtype("i4"), UNKNOWN, TALLY, np.dtype("u4"), PROGRESS,
+    POINT, np.dtype("i8"), CODE, CODE, np.dtype("i4"), FIRST, NODE, np.dtype("f8"), float, EMISSION, CHAIN, np.dtype("u1"), int, int,
+    POSITION, TOKEN, int, TALLY, np.dtype("i4"), UNKNOWN, TALLY, np.dtype("u4"), PROGRESS,
 )  # fmt: skip
 def tally(
-    points, offsets, table, codes, nodes, unknown, emissions, chain, forced, hmm, mode,
-    route, tokens, first_document, known, singles, slots, words, word_tallies, arena, progress,
+    points, offsets, table, codes, second, first, nodes, scores, unknown, emissions, chain, forced, hmm, mode,
+    route, tokens, first_document, tallies, slots, words, word_tallies, arena, progress,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Counts the tokens of documents `points[offsets[i]:offsets[i + 1]]`, from where `progress` stands.
 
     Returns 0 when done, or the length of a block for which route, tokens, words or arena have no room.
     """
-    for index in range(progress[0].document, len(offsets) - 1):
-        length = offsets[index + 1]
-        begin = progress[0].position
-        if begin < offsets[index]:
-            begin = offsets[index]
-        document = np.uint32(first_document + index)
-        _encode(points, begin, length, table, codes)
+    for item in range(progress[0].document, len(offsets) - 1):
+        length = offsets[item + 1]
+        begin = max(progress[0].position, offsets[item])
+        document = np.uint32(first_document + item)
+        _encode(points, begin, length, table, first, nodes, codes, second)
         while begin < length:
             end = begin + 1
             if codes[begin] == 0 or mode == CHARACTERS:
                 point = points[begin]
                 if codes[begin] != 0:
-                    _mark(singles, codes[begin], document)
+                    _mark(tallies, codes[begin], document)
                 elif point < BASIC_PLANE:
                     if point == RETURN and mode != CHARACTERS and end < length and points[end] == NEWLINE:
                         end += 1
-                    _mark(singles, SINGLES + point, document)
+                    _mark(tallies, OTHERS + point, document)
                 else:
                     if progress[0].unknown + 1 >= len(words) or progress[0].arena + 1 >= len(arena):
-                        progress[0].document = index
+                        progress[0].document = item
                         progress[0].position = begin
                         return 1
                     _mark_unknown(points, begin, end, document, slots, words, word_tallies, arena, progress)
@@ -375,32 +375,26 @@ def tally(
             size = end - begin
             room = min(len(words) - progress[0].unknown, len(arena) - progress[0].arena)
             if size >= min(len(route), len(tokens) + 1) or size >= room:
-                progress[0].document = index
+                progress[0].document = item
                 progress[0].position = begin
                 return size
-            count = _cut_block(codes, begin, end, nodes, unknown, emissions, chain, forced, hmm, route, tokens)
-            for item in range(count):
-                first, last, node = tokens[item].begin, tokens[item].end, tokens[item].node
-                if last - first == 1:
-                    _mark(singles, codes[first], document)
-                    continue
+            count = _cut_block(codes, second, begin, end, first, nodes, scores, unknown, emissions, chain, forced, hmm, route, tokens)
+            for token in tokens[:count]:
+                start, last, index = token.begin, token.end, token.tally
                 if mode == SEARCH:
                     for width in range(2, 4):
-                        if last - first > width:
-                            for position in range(first, last - width + 1):
-                                gram = _node_of(codes, position, position + width, nodes)
-                                probability = nodes[gram].log_probability
-                                if gram != 0 and probability == probability:
-                                    _mark(known, gram, document)
-                if node == 0:
-                    node = _node_of(codes, first, last, nodes)
-                    probability = nodes[node].log_probability
-                    if probability != probability:
-                        node = 0
-                if node != 0:
-                    _mark(known, node, document)
-                else:
-                    _mark_unknown(points, first, last, document, slots, words, word_tallies, arena, progress)
+                        if last - start > width:
+                            for position in range(start, last - width + 1):
+                                gram = nodes[_node_of(codes, position, position + width, nodes)].word
+                                if gram != 0:
+                                    _mark(tallies, WORDS_FROM + gram, document)
+                if index == 0:
+                    word = nodes[_node_of(codes, start, last, nodes)].word
+                    if word == 0:
+                        _mark_unknown(points, start, last, document, slots, words, word_tallies, arena, progress)
+                        continue
+                    index = np.int32(WORDS_FROM + word)
+                _mark(tallies, index, document)
             begin = end
         progress[0].position = 0
     progress[0].document = len(offsets) - 1

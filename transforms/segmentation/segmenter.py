@@ -11,7 +11,7 @@ import pyarrow as pa
 from transforms.double_array import code_points
 from transforms.segmentation import kernels
 from transforms.segmentation.dictionary import Dictionary
-from transforms.segmentation.kernels import BASIC_PLANE, POSITION, PROGRESS, SINGLES, TALLY, TOKEN, UNKNOWN
+from transforms.segmentation.kernels import OTHERS, POSITION, PROGRESS, TALLY, TOKEN, UNKNOWN, WORDS_FROM
 from transforms.word_counts import RUN, WordCounts, strings, strings_of_points
 
 Tokenizer = Literal["words", "search", "characters"]
@@ -43,7 +43,7 @@ class Segmenter:
         data, size = self.dictionary, len(points)
         codes, tokens = np.empty(size, np.uint16), np.empty(size, TOKEN)
         count = kernels.cut(
-            points, data.table, codes, data.nodes, data.unknown, data.emissions, data.chain, data.forced, self.hmm,
+            points, data.table, codes, np.empty(size, np.int32), data.first, data.nodes, data.scores, data.unknown, data.emissions, data.chain, data.forced, self.hmm,
             np.empty(size + 1, POSITION), tokens,
         )  # fmt: skip
         if self.tokenizer == "search":
@@ -72,14 +72,13 @@ class WordCounter:
         self.segmenter = segmenter
         self._mode = TOKENIZERS.index(segmenter.tokenizer)
         self._route, self._tokens = np.empty(4097, POSITION), np.empty(4096, TOKEN)
-        self._codes = np.empty(0, np.uint16)
-        self._known = np.zeros(len(segmenter.dictionary.nodes), TALLY)
-        self._singles = np.zeros(SINGLES + BASIC_PLANE, TALLY)
+        self._codes, self._second = np.empty(0, np.uint16), np.empty(0, np.int32)
+        self._tallies = np.zeros(WORDS_FROM + len(segmenter.dictionary.scores), TALLY)
         coded = np.flatnonzero(segmenter.dictionary.table)
-        self._characters = np.zeros(SINGLES + BASIC_PLANE, np.uint32)  # what each of them is
+        self._characters = np.zeros(WORDS_FROM, np.uint32)  # what each one-character token is
         self._characters[segmenter.dictionary.table[coded]] = coded
-        self._characters[SINGLES:] = np.arange(BASIC_PLANE)
-        self._words, self._tallies = np.empty(1 << 16, UNKNOWN), np.zeros(1 << 16, TALLY)
+        self._characters[OTHERS:] = np.arange(WORDS_FROM - OTHERS)
+        self._unknown, self._unknown_tallies = np.empty(1 << 16, UNKNOWN), np.zeros(1 << 16, TALLY)
         self._slots, self._arena = np.zeros(1 << 17, np.int32), np.empty(1 << 19, np.uint32)
         self._progress = np.zeros(1, PROGRESS)
         self._documents = 0
@@ -87,13 +86,13 @@ class WordCounter:
     def add(self, points: npt.NDArray[np.uint32], offsets: npt.NDArray[np.int64]) -> None:
         """Counts documents given as code points, uint32, document i at `points[offsets[i]:offsets[i + 1]]`."""
         if len(self._codes) < len(points):
-            self._codes = np.empty(len(points), np.uint16)
+            self._codes, self._second = np.empty(len(points), np.uint16), np.empty(len(points), np.int32)
         data, segmenter = self.segmenter.dictionary, self.segmenter
         self._progress["document"] = self._progress["position"] = 0
         while size := kernels.tally(
-            points, offsets, data.table, self._codes, data.nodes, data.unknown, data.emissions, data.chain, data.forced,
-            segmenter.hmm, self._mode, self._route, self._tokens, self._documents + 1, self._known, self._singles,
-            self._slots, self._words, self._tallies, self._arena, self._progress,
+            points, offsets, data.table, self._codes, self._second, data.first, data.nodes, data.scores, data.unknown, data.emissions, data.chain, data.forced,
+            segmenter.hmm, self._mode, self._route, self._tokens, self._documents + 1, self._tallies,
+            self._slots, self._unknown, self._unknown_tallies, self._arena, self._progress,
         ):  # fmt: skip
             self._make_room(size)
         self._documents += len(offsets) - 1
@@ -106,29 +105,33 @@ class WordCounter:
         if used + size >= len(self._arena):
             self._arena = np.concatenate([self._arena, np.empty(len(self._arena) + size, np.uint32)])
         count = int(self._progress["unknown"][0])
-        if count + size >= len(self._words):
-            more = len(self._words) + size
-            self._words = np.concatenate([self._words, np.empty(more, UNKNOWN)])
-            self._tallies = np.concatenate([self._tallies, np.zeros(more, TALLY)])
-            self._slots = np.zeros(1 << (2 * len(self._words)).bit_length(), np.int32)
-            kernels.rehash(self._words, count, self._slots)
+        if count + size >= len(self._unknown):
+            more = len(self._unknown) + size
+            self._unknown = np.concatenate([self._unknown, np.empty(more, UNKNOWN)])
+            self._unknown_tallies = np.concatenate([self._unknown_tallies, np.zeros(more, TALLY)])
+            self._slots = np.zeros(1 << (2 * len(self._unknown)).bit_length(), np.int32)
+            kernels.rehash(self._unknown, count, self._slots)
 
     def counts(self) -> pa.Table:
         """What was counted since the last call: word, count, documents; words in no particular order."""
         data = self.segmenter.dictionary
-        known = np.flatnonzero(self._known["count"][data.word_nodes])
-        singles = np.flatnonzero(self._singles["count"])
+        counted = np.flatnonzero(self._tallies["count"])
+        split = np.searchsorted(counted, WORDS_FROM)
+        singles, known = counted[:split], counted[split:]
         characters = self._characters[singles]
-        shown = np.fromiter((not chr(point).isspace() for point in characters.tolist()), bool, len(characters))
+        shown = np.fromiter((not chr(point).isspace() for point in characters.tolist()), bool, split)
         singles, characters = singles[shown], characters[shown]
         # Unknown words lie in the arena one behind the other.
         unknown = int(self._progress["unknown"][0])
         points = np.concatenate([characters, self._arena[: int(self._progress["arena"][0])]])
-        ends = np.concatenate([np.arange(1, len(singles) + 1), len(singles) + np.cumsum(self._words["length"][:unknown])])
-        words = [strings(data.words, data.word_offsets).take(pa.array(known)), strings_of_points(points, ends)]
-        tallies = np.concatenate([self._known[data.word_nodes[known]], self._singles[singles], self._tallies[:unknown]])
+        lengths = np.concatenate([np.ones(len(singles), np.int64), self._unknown["length"][:unknown]])
+        words = [
+            strings(data.words, data.word_ends).take(pa.array(known - WORDS_FROM - 1)),
+            strings_of_points(points, np.cumsum(lengths)),
+        ]
+        tallies = np.concatenate([self._tallies[known], self._tallies[singles], self._unknown_tallies[:unknown]])
         columns = [pa.concat_arrays(words), pa.array(tallies["count"]), pa.array(tallies["documents"].astype(np.int64))]
-        for array in (self._known, self._singles, self._tallies, self._slots, self._progress):
+        for array in (self._tallies, self._unknown_tallies, self._slots, self._progress):
             array[...] = np.zeros(1, array.dtype)
         self._documents = 0
         return pa.table(columns, schema=RUN)
