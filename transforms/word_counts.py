@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 
 from transforms.compiled import kernel
 
+SortKeys = Sequence[tuple[str, str]]
 BY_WORD = [("word", "ascending")]
+BY_WORD_AND_LABEL = [*BY_WORD, ("label", "ascending")]
 BY_COUNT = [("count", "descending"), ("word", "ascending")]
 
 RUN = pa.schema([("word", pa.string()), ("count", pa.int64()), ("documents", pa.int64())])
@@ -67,7 +69,6 @@ def partition(words: pa.StringArray, *, partitions: int) -> npt.NDArray[np.uint8
 def partition_runs(counts: pa.Table, *, partitions: int) -> list[pa.Table]:
     """One table for each partition, sorted by word, then by label where there is one."""
     counts = counts.combine_chunks()
-    keys = [(name, "ascending") for name in counts.column_names if name in ("word", "label")]
     if len(counts) == 0:
         return [counts] * partitions
     assigned = partition(counts["word"].combine_chunks(), partitions=partitions)
@@ -75,26 +76,41 @@ def partition_runs(counts: pa.Table, *, partitions: int) -> list[pa.Table]:
     bounds = np.searchsorted(assigned[order], np.arange(partitions + 1))
     grouped = counts.take(pa.array(order))
     runs = [grouped.slice(bounds[item], bounds[item + 1] - bounds[item]) for item in range(partitions)]
-    return [run.take(pc.sort_indices(run, sort_keys=keys)) for run in runs]
+    return [_sorted(run) for run in runs]
 
 
-def merge_runs(runs: Sequence[Iterable[pa.Table]], *, rows: int = 1 << 18) -> Iterator[pa.Table]:
-    """Adds up runs that are sorted by word; yields tables sorted by word (and label), each word in one table only.
+def merge_runs(
+    runs: Sequence[Iterable[pa.Table]], *, sort_keys: SortKeys = BY_WORD, rows: int = 1 << 18
+) -> Iterator[pa.Table]:
+    """Adds up runs that are sorted by word (and label), where a run holds each key once; so does what is yielded.
 
     Memory is bounded by a table of each run, cut to `rows` in all.
     """
-    for table in merge_sorted(runs, sort_keys=BY_WORD, rows=rows):
-        keys = [name for name in table.column_names if name in ("word", "label")]
-        sums = [(name, "sum") for name in table.column_names if name not in keys]
-        added = table.group_by(keys, use_threads=False).aggregate(sums)
-        added = added.rename_columns([*keys, *(name for name, _ in sums)]).combine_chunks()
-        yield added.take(pc.sort_indices(added, sort_keys=[(key, "ascending") for key in keys]))
+    for table in merge_sorted(runs, sort_keys=sort_keys, rows=rows):
+        yield _sorted(add_up(table))
 
 
-def merge_sorted(runs: Sequence[Iterable[pa.Table]], *, sort_keys: Sequence[tuple[str, str]], rows: int) -> Iterator[pa.Table]:
+def add_up(counts: pa.Table) -> pa.Table:
+    """Adds the rows of each word (and label) into one, in no particular order."""
+    keys = [name for name, _ in _keys(counts)]
+    numbers = [name for name in counts.column_names if name not in keys]
+    added = counts.group_by(keys, use_threads=False).aggregate([(name, "sum") for name in numbers])
+    return added.rename_columns([*keys, *numbers])
+
+
+def _keys(counts: pa.Table) -> list[tuple[str, str]]:
+    return [(name, "ascending") for name in counts.column_names if name in ("word", "label")]
+
+
+def _sorted(counts: pa.Table) -> pa.Table:
+    return counts.take(pc.sort_indices(counts, sort_keys=_keys(counts)))
+
+
+def merge_sorted(runs: Sequence[Iterable[pa.Table]], *, sort_keys: SortKeys, rows: int) -> Iterator[pa.Table]:
     """Brings sorted runs together in rounds of about `rows` rows; equal keys come in the same round, rows unsorted.
 
-    A round takes from every run what does not lie behind the least of the last rows that are in memory.
+    A run holds each key once. A round takes from every run what does not lie behind the least of the last rows that
+    are in memory.
     """
     share = max(1, rows // max(1, len(runs)))
     cursors = [_Cursor(iter(run), share) for run in runs]
@@ -124,17 +140,17 @@ class _Cursor:
         self.buffer = pa.concat_tables(parts).combine_chunks() if parts else None
         return self.buffer is not None and len(self.buffer) > 0
 
-    def _key(self, row: int, sort_keys: Sequence[tuple[str, str]]) -> tuple[Any, ...]:
+    def _key(self, row: int, sort_keys: SortKeys) -> tuple[Any, ...]:
         assert self.buffer is not None
         values = [(self.buffer[name][row].as_py(), direction) for name, direction in sort_keys]
         return tuple(-value if direction == "descending" else value for value, direction in values)
 
-    def last(self, sort_keys: Sequence[tuple[str, str]]) -> tuple[Any, ...]:
+    def last(self, sort_keys: SortKeys) -> tuple[Any, ...]:
         """The key of the last row in memory; Python compares strings by code point, as Arrow does by UTF-8 byte."""
         assert self.buffer is not None
         return self._key(len(self.buffer) - 1, sort_keys)
 
-    def take(self, sort_keys: Sequence[tuple[str, str]], bound: tuple[Any, ...] | None) -> pa.Table:
+    def take(self, sort_keys: SortKeys, bound: tuple[Any, ...] | None) -> pa.Table:
         """Removes and returns the rows up to and with `bound`, found by bisection."""
         assert self.buffer is not None
         low, high = 0, len(self.buffer)

@@ -279,6 +279,24 @@ def expand_for_search(codes, nodes, tokens, count, out):  # type: ignore[no-unty
 
 
 @helper
+def _is_space(point):  # type: ignore[no-untyped-def]
+    """What `str.isspace` calls white space."""
+    if point < 0x85:
+        return point == 0x20 or 0x09 <= point <= 0x0D or 0x1C <= point <= 0x1F
+    return (
+        point == 0x85
+        or point == 0xA0
+        or point == 0x1680
+        or 0x2000 <= point <= 0x200A
+        or point == 0x2028
+        or point == 0x2029
+        or point == 0x202F
+        or point == 0x205F
+        or point == 0x3000
+    )
+
+
+@helper
 def _mark(tallies, index, document):  # type: ignore[no-untyped-def]
     tallies[index].count += 1
     # Added, not branched on: whether a document holds a word already is hard to foresee.
@@ -337,20 +355,21 @@ def rehash(words, count, slots):  # type: ignore[no-untyped-def]
 
 @kernel(
     POINT, np.dtype("i8"), CODE, CODE, np.dtype("i4"), FIRST, NODE, np.dtype("f8"), float, EMISSION, CHAIN, np.dtype("u1"), int, int,
-    POSITION, TOKEN, int, TALLY, np.dtype("i4"), UNKNOWN, TALLY, np.dtype("u4"), PROGRESS,
+    POSITION, TOKEN, int, TALLY, np.dtype("i4"), UNKNOWN, TALLY, np.dtype("u4"), PROGRESS, np.dtype("i8"),
 )  # fmt: skip
 def tally(
     points, offsets, table, codes, second, first, nodes, scores, unknown, emissions, chain, forced, hmm, mode,
-    route, tokens, first_document, tallies, slots, words, word_tallies, arena, progress,
+    route, tokens, first_document, tallies, slots, words, word_tallies, arena, progress, totals,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Counts the tokens of documents `points[offsets[i]:offsets[i + 1]]`, from where `progress` stands.
 
-    Returns 0 when done, or the length of a block for which route, tokens, words or arena have no room.
+    `totals[i]` grows by the tokens of document i. White space is not counted. Returns 0 when done, or the length of a block for which route, tokens, words or arena have no room.
     """
     for item in range(progress[0].document, len(offsets) - 1):
         length = offsets[item + 1]
         begin = max(progress[0].position, offsets[item])
         document = np.uint32(first_document + item)
+        progress[0].document = item
         _encode(points, begin, length, table, first, nodes, codes, second)
         while begin < length:
             end = begin + 1
@@ -358,16 +377,16 @@ def tally(
                 point = points[begin]
                 if codes[begin] != 0:
                     _mark(tallies, codes[begin], document)
+                elif _is_space(point):
+                    totals[item] -= 1
                 elif point < BASIC_PLANE:
-                    if point == RETURN and mode != CHARACTERS and end < length and points[end] == NEWLINE:
-                        end += 1
                     _mark(tallies, OTHERS + point, document)
                 else:
                     if progress[0].unknown + 1 >= len(words) or progress[0].arena + 1 >= len(arena):
-                        progress[0].document = item
                         progress[0].position = begin
                         return 1
                     _mark_unknown(points, begin, end, document, slots, words, word_tallies, arena, progress)
+                totals[item] += 1
                 begin = end
                 continue
             while end < length and codes[end] != 0:
@@ -375,10 +394,12 @@ def tally(
             size = end - begin
             room = min(len(words) - progress[0].unknown, len(arena) - progress[0].arena)
             if size >= min(len(route), len(tokens) + 1) or size >= room:
-                progress[0].document = item
                 progress[0].position = begin
                 return size
-            count = _cut_block(codes, second, begin, end, first, nodes, scores, unknown, emissions, chain, forced, hmm, route, tokens)
+            count = _cut_block(
+                codes, second, begin, end, first, nodes, scores, unknown, emissions, chain, forced, hmm, route, tokens
+            )
+            totals[item] += count
             for token in tokens[:count]:
                 start, last, index = token.begin, token.end, token.tally
                 if mode == SEARCH:
@@ -388,6 +409,7 @@ def tally(
                                 gram = nodes[_node_of(codes, position, position + width, nodes)].word
                                 if gram != 0:
                                     _mark(tallies, WORDS_FROM + gram, document)
+                                    totals[item] += 1
                 if index == 0:
                     word = nodes[_node_of(codes, start, last, nodes)].word
                     if word == 0:

@@ -83,8 +83,12 @@ class WordCounter:
         self._progress = np.zeros(1, PROGRESS)
         self._documents = 0
 
-    def add(self, points: npt.NDArray[np.uint32], offsets: npt.NDArray[np.int64]) -> None:
-        """Counts documents given as code points, uint32, document i at `points[offsets[i]:offsets[i + 1]]`."""
+    def add(self, points: npt.NDArray[np.uint32], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Counts documents given as code points, document i at `points[offsets[i]:offsets[i + 1]]`.
+
+        Returns how many tokens each has, int64, white space left out.
+        """
+        totals = np.zeros(len(offsets) - 1, np.int64)
         if len(self._codes) < len(points):
             self._codes, self._second = np.empty(len(points), np.uint16), np.empty(len(points), np.int32)
         data, segmenter = self.segmenter.dictionary, self.segmenter
@@ -92,10 +96,11 @@ class WordCounter:
         while size := kernels.tally(
             points, offsets, data.table, self._codes, self._second, data.first, data.nodes, data.scores, data.unknown, data.emissions, data.chain, data.forced,
             segmenter.hmm, self._mode, self._route, self._tokens, self._documents + 1, self._tallies,
-            self._slots, self._unknown, self._unknown_tallies, self._arena, self._progress,
+            self._slots, self._unknown, self._unknown_tallies, self._arena, self._progress, totals,
         ):  # fmt: skip
             self._make_room(size)
         self._documents += len(offsets) - 1
+        return totals
 
     def _make_room(self, size: int) -> None:
         """Grows what a block of `size` characters may not fit into."""
@@ -118,12 +123,9 @@ class WordCounter:
         counted = np.flatnonzero(self._tallies["count"])
         split = np.searchsorted(counted, WORDS_FROM)
         singles, known = counted[:split], counted[split:]
-        characters = self._characters[singles]
-        shown = np.fromiter((not chr(point).isspace() for point in characters.tolist()), bool, split)
-        singles, characters = singles[shown], characters[shown]
         # Unknown words lie in the arena one behind the other.
         unknown = int(self._progress["unknown"][0])
-        points = np.concatenate([characters, self._arena[: int(self._progress["arena"][0])]])
+        points = np.concatenate([self._characters[singles], self._arena[: int(self._progress["arena"][0])]])
         lengths = np.concatenate([np.ones(len(singles), np.int64), self._unknown["length"][:unknown]])
         words = [
             strings(data.words, data.word_ends).take(pa.array(known - WORDS_FROM - 1)),

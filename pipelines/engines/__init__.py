@@ -1,0 +1,1 @@
+"""Where tasks run: thin launchers of the same two task bodies."""

@@ -1,0 +1,99 @@
+"""Worker processes of one machine, without any service."""
+
+import contextlib
+import functools
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection, forkserver, parent_process
+from typing import TypeVar
+
+from pipelines.engines.job import Job, Progress, Report
+from pipelines.errors import EngineError
+from pipelines.storage.manifest import Entry
+from pipelines.storage.resume import Plan
+
+Task = TypeVar("Task")
+
+
+def start_early() -> None:
+    """Starts the fork server, which imports what workers need while the driver still reads its options.
+
+    Workers are forked from a process without threads: forking after Arrow or rich have started theirs can hang.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    multiprocessing.set_forkserver_preload(["pipelines.word_count"])
+    forkserver.ensure_running()
+
+
+def run(job: Job, plan: Plan, *, workers: int, report: Report) -> tuple[list[Entry], list[Entry]]:
+    """Maps the largest shards first, then reduces every partition.
+
+    Raises EngineError when a worker dies; what was committed until then is kept for the next run.
+    """
+    shards = sorted(plan.shards, key=lambda shard: (-shard.size, shard.fingerprint))
+    mapped, reduced = list(plan.kept), {}
+    with _pool(workers) as pool:
+        for shard, entry in _each(pool, job.map, shards):
+            mapped.append(entry)
+            report(Progress("map", entry, shard))
+        mapped.sort(key=lambda entry: entry.fingerprint)
+        for partition, entry in _each(pool, functools.partial(_reduce, job, mapped), range(job.partitions)):
+            reduced[partition] = entry
+            report(Progress("reduce", entry))
+    return mapped, [reduced[partition] for partition in sorted(reduced)]
+
+
+def _reduce(job: Job, entries: Sequence[Entry], partition: int) -> Entry:
+    return job.reduce(partition, entries)
+
+
+def _each(pool: ProcessPoolExecutor | None, function: Callable[[Task], Entry], tasks: Iterable[Task]) -> Iterator[tuple[Task, Entry]]:
+    """Each task with its result, in the order in which they finish; one worker needs no second process."""
+    if pool is None:
+        for task in tasks:
+            yield task, function(task)
+        return
+    futures = {pool.submit(function, task): task for task in tasks}
+    for future in as_completed(futures):
+        yield futures[future], future.result()
+
+
+@contextlib.contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor | None]:
+    if workers == 1:
+        yield None
+        return
+    start_early()
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("forkserver"), initializer=_prepare_worker)
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise EngineError(
+            "a worker process died (out of memory, or killed): run the same command again, finished shards are kept; "
+            "with fewer --workers or smaller --shard-bytes it takes less memory"
+        ) from error
+    except KeyboardInterrupt:
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _prepare_worker() -> None:
+    """Leaves Ctrl-C to the driver, and ends with it: a killed driver must not leave workers behind."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)

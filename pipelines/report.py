@@ -1,0 +1,241 @@
+"""One self-contained HTML page about a finished word count, from the files of its output directory alone."""
+
+import json
+import re
+import shlex
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+from bokeh.core.properties import value
+from bokeh.embed import components
+from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, NumeralTickFormatter, PlainText, Range1d
+from bokeh.plotting import figure
+from bokeh.resources import Resources
+from bokeh.themes import Theme
+
+from pipelines.errors import InputError
+from pipelines.report_page import FONTS, PAGE
+from pipelines.storage.commit import write_bytes
+from pipelines.storage.manifest import MANIFEST, RUN
+
+Numbers = npt.NDArray[np.int64]
+
+REPORT = "report.html"
+_TABLE_WORDS, _CHART_WORDS, _CHART_LABELS, _DEAD_LETTERS, _REASONS = 50, 40, 40, 20, 20
+_ZIPF_POINTS, _GROWTH_POINTS, _ROUND = 400, 60, 1 << 18
+_ACCENT, _INK, _MUTED, _LINE = "#2563eb", "#1f2937", "#6b7280", "#e5e7eb"
+_TEXT = {"text_font": FONTS, "text_color": _INK, "text_font_size": "12px"}
+_NUMBERS = {"text_font": FONTS, "text_color": _MUTED, "text_font_size": "11px"}
+_AT_BARS = {name: value(item) for name, item in _NUMBERS.items()}
+_THEME = Theme(
+    json={
+        "attrs": {
+            "Plot": {"outline_line_color": None, "background_fill_color": None, "border_fill_color": None},
+            "Axis": {
+                **{f"major_label_{name}": item for name, item in _TEXT.items()},
+                **{f"axis_label_{name}": item for name, item in _NUMBERS.items()},
+                "axis_label_text_font_style": "normal",
+                "axis_line_color": _LINE,
+                "major_tick_line_color": None,
+                "minor_tick_line_color": None,
+            },
+            "Grid": {"grid_line_color": _LINE},
+        }
+    }
+)
+
+
+def write_report(directory: Path) -> Path:
+    """Writes `report.html` into a finished output directory and returns its path.
+
+    The page loads nothing from elsewhere. Memory does not grow with the number of words. Raises InputError for a
+    directory that lacks a file of a finished run.
+    """
+    manifest, run = (_read_json(directory / name) for name in (MANIFEST, RUN))
+    top, counts, words = _read_words([directory / part["name"] for part in manifest["parts"]])
+    tokens = manifest["totals"]["tokens"]
+    stages = run["stages"]
+    figures = {"stages": _bars(list(stages), list(stages.values()), width=490, unit=" s")}
+    if len(counts):
+        figures["words"] = _top_words(top, tokens=tokens)
+        figures["zipf"] = _zipf(counts, words)
+        figures["growth"] = _growth(counts, words, tokens=tokens)
+    labels = sorted((manifest["labels"] or {}).items(), key=lambda item: (-item[1]["documents"], item[0]))
+    for name in ("documents", "tokens") if labels else ():
+        values = [label[name] for _, label in labels[:_CHART_LABELS]]
+        figures[f"label_{name}"] = _bars([label for label, _ in labels[:_CHART_LABELS]], values, width=490)
+    script, divisions = components(figures, theme=_THEME)
+    page = PAGE.render(
+        name=directory.resolve().name,
+        manifest=manifest,
+        run=run,
+        finished=datetime.fromisoformat(run["finished"]).strftime("%Y-%m-%d %H:%M"),
+        command=shlex.join(map(str, run["command"])),
+        top=[{**row, "word": shown(row["word"], length=40), "share": row["count"] / tokens} for row in top],
+        labels=len(labels),
+        labels_shown=min(len(labels), _CHART_LABELS),
+        dead=_read_dead_letters(directory, manifest["dead_letters"]),
+        figures=divisions,
+        script=script,
+        bokeh=Resources(mode="inline", components=["bokeh"]).render(),
+    )
+    write_bytes(directory / REPORT, page.encode())
+    return directory / REPORT
+
+
+def shown(text: str, *, length: int) -> str:
+    """A text as a reader may see it: at most `length` characters, what is invisible or turns the line spelled out.
+
+    >>> shown("abcdefgh", length=5), shown(chr(10), length=5), shown(" ", length=5), shown(chr(0x202E) + "a", length=9)
+    ('abcd…', '␊', '␠', '⟨U+202E⟩a')
+    """
+    visible = "".join(map(_visible, text[: length + 1]))
+    if not visible.strip(" "):
+        visible = visible.replace(" ", "␠")
+    return visible if len(visible) <= length else visible[: length - 1] + "…"
+
+
+def _visible(character: str) -> str:
+    point = ord(character)
+    if point < 0x20:
+        return chr(0x2400 + point)
+    hidden = unicodedata.category(character)[0] in "CZ" and character != " "
+    return f"⟨U+{point:04X}⟩" if hidden else character
+
+
+def vocabulary_growth(counts: Numbers, words: Numbers, *, tokens: int, sizes: Sequence[int]) -> list[float]:
+    """The expected number of distinct words in random samples of `sizes` of the `tokens` tokens of a corpus.
+
+    `words[i]` words occur `counts[i]` times each. Tokens are drawn independently: each is in a sample of n with
+    probability n / `tokens` (Baayen, Word Frequency Distributions, 2001, section 2.6).
+
+    >>> vocabulary_growth(np.array([2, 1]), np.array([1, 2]), tokens=4, sizes=[2, 4])
+    [1.75, 3.0]
+    """
+    with np.errstate(divide="ignore"):  # the logarithm of 0, of a sample that misses nothing, is meant
+        missing = [counts * np.log1p(-size / tokens) for size in sizes]
+    return [float(words @ -np.expm1(item)) for item in missing]
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing: a report needs the directory of a finished run; run the count again") from None
+
+
+def _read_words(parts: Sequence[Path]) -> tuple[list[dict[str, Any]], Numbers, Numbers]:
+    """The first rows, and the distinct counts, greatest first, with the number of words that have each."""
+    top: list[dict[str, Any]] = []
+    seen = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+    for path in parts:
+        try:
+            file = pq.ParquetFile(path)
+        except FileNotFoundError:
+            raise InputError(f"{path} is missing: {MANIFEST} lists it; run the count again") from None
+        with file:
+            top += islice(_rows(file, wanted=_TABLE_WORDS - len(top)), _TABLE_WORDS - len(top))
+            for batch in file.iter_batches(batch_size=_ROUND, columns=["count"]):
+                seen.append(np.unique(batch["count"].to_numpy(), return_counts=True))
+    distinct, places = np.unique(np.concatenate([counts for counts, _ in seen]), return_inverse=True)
+    words = np.zeros(len(distinct), np.int64)
+    np.add.at(words, places, np.concatenate([words for _, words in seen]))
+    return top, distinct[::-1], words[::-1]
+
+
+def _rows(file: pq.ParquetFile, *, wanted: int) -> Iterator[dict[str, Any]]:
+    if wanted > 0:
+        for batch in file.iter_batches(batch_size=wanted, columns=["word", "count", "documents"]):
+            yield from batch.to_pylist()
+
+
+def _read_dead_letters(directory: Path, dead_letters: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The first dead letters, and how many there are by reason, numbers in the reasons being masked."""
+    first: list[dict[str, Any]] = []
+    reasons: Counter[str] = Counter()
+    if dead_letters:
+        with (directory / dead_letters["name"]).open("rb") as file:
+            for line in file:
+                letter = json.loads(line)
+                reasons[re.sub(r"\d+", "#", letter["reason"])] += 1
+                if len(first) < _DEAD_LETTERS:
+                    texts = {name: shown(letter[name], length=120) for name in ("source", "reason")}
+                    first.append({"offset": letter["offset"], **texts})
+    common = [(shown(reason, length=120), count) for reason, count in reasons.most_common(_REASONS)]
+    return {"first": first, "reasons": common, "others": len(reasons) - len(common)}
+
+
+def _figure(**options: Any) -> figure:
+    return figure(tools="", toolbar_location=None, **options)
+
+
+def _bars(names: Sequence[str], values: Sequence[float], *, width: int, unit: str = "", **more: Sequence[str]) -> figure:
+    """Horizontal bars, the first on top, placed by rank: two names that are cut to the same text stay two bars.
+
+    `more`: further lines of a bar's tooltip, by title.
+    """
+    ranks = list(range(1, len(names) + 1))
+    plot = _figure(
+        width=width,
+        height=21 * len(names) + 10,
+        x_range=Range1d(0, 1.2 * (max(values) or 1)),
+        y_range=Range1d(len(names) + 0.5, 0.5),
+    )
+    texts = [f"{item:,.1f}{unit}" if unit else f"{item:,}" for item in values]
+    full = [shown(name, length=40) for name in names]
+    source = ColumnDataSource({"rank": ranks, "value": values, "name": full, "text": texts, **more})
+    bars = plot.hbar(y="rank", right="value", height=0.7, color=_ACCENT, line_color=None, source=source)
+    plot.text(x="value", y="rank", text="text", source=source, x_offset=6, text_baseline="middle", **_AT_BARS)
+    tooltips = [("", "@name: @text"), *((title, f"@{{{title}}}") for title in more)]
+    plot.add_tools(HoverTool(renderers=[bars], tooltips=tooltips))
+    plot.yaxis.ticker = FixedTicker(ticks=ranks)
+    # PlainText: a string would be read as TeX where a word holds $$, and TeX is fetched from the network.
+    labels = {rank: PlainText(text=shown(name, length=14)) for rank, name in zip(ranks, names, strict=True)}
+    plot.yaxis.major_label_overrides = labels
+    plot.yaxis.axis_line_color = None
+    plot.xaxis.visible = plot.xgrid.visible = plot.ygrid.visible = False
+    return plot
+
+
+def _top_words(top: Sequence[Mapping[str, Any]], *, tokens: int) -> figure:
+    rows = top[:_CHART_WORDS]
+    share = [f"{row['count'] / tokens:.3%}" for row in rows]
+    documents = [f"{row['documents']:,}" for row in rows]
+    names, counts = [row["word"] for row in rows], [row["count"] for row in rows]
+    return _bars(names, counts, width=1000, share=share, documents=documents)
+
+
+def _curve(x: Sequence[float], y: Sequence[float], *, names: tuple[str, str], scale: Literal["linear", "log"]) -> figure:
+    plot = _figure(width=490, height=320, x_axis_type=scale, y_axis_type=scale)
+    source = ColumnDataSource({"x": x, "y": y})
+    plot.line("x", "y", source=source, color=_ACCENT, line_width=2)
+    points = plot.scatter("x", "y", source=source, color=_ACCENT, size=4)
+    tooltips = [(name, f"@{axis}{{0,0}}") for name, axis in zip(names, "xy", strict=True)]
+    plot.add_tools(HoverTool(renderers=[points], tooltips=tooltips))
+    plot.xaxis.axis_label, plot.yaxis.axis_label = names
+    plot.xaxis.formatter = plot.yaxis.formatter = NumeralTickFormatter(format="0.[0]a")
+    plot.xgrid.visible = False
+    return plot
+
+
+def _zipf(counts: Numbers, words: Numbers) -> figure:
+    last = np.cumsum(words)  # the rank of the last word with each count
+    ranks = np.unique(np.geomspace(1, last[-1], _ZIPF_POINTS).round().astype(np.int64))
+    plot = _curve(ranks, counts[np.searchsorted(last, ranks)], names=("rank", "count"), scale="log")
+    ends = np.array([1, max(1, min(last[-1], counts[0]))])
+    plot.line(ends, counts[0] / ends, color=_MUTED, line_dash="dashed")
+    return plot
+
+
+def _growth(counts: Numbers, words: Numbers, *, tokens: int) -> figure:
+    sizes = np.linspace(0, tokens, _GROWTH_POINTS).round().astype(np.int64).tolist()
+    growth = vocabulary_growth(counts, words, tokens=tokens, sizes=sizes)
+    return _curve(sizes, growth, names=("tokens", "distinct words"), scale="linear")

@@ -1,0 +1,173 @@
+"""Runs a job in its output folder: lock, plan, engine, finish; and what `run.json` tells of it."""
+
+import contextlib
+import os
+import platform
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pipelines.engines.job import Engine, Job, Progress
+from pipelines.errors import InputError
+from pipelines.storage.commit import lock
+from pipelines.storage.manifest import MANIFEST, PARTS, RUN, SHARDS, SUCCESS, read_json
+from pipelines.storage.resume import Plan
+
+PACKAGES = ("hanmill", "numpy", "pyarrow", "numba", "llvmlite", "jieba")
+
+
+class Watch:
+    """What is told of a run while it goes on; the command line shows it."""
+
+    def planned(self, plan: Plan) -> None:
+        """The shards are known."""
+
+    def progressed(self, progress: Progress) -> None:
+        """A task is done."""
+
+    def stage(self, name: str) -> None:
+        """A stage begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished output. `repeated`: whether it was there already and nothing was done."""
+
+    manifest: dict[str, Any]
+    run: dict[str, Any]
+    repeated: bool
+
+
+def run(
+    job: Job, *, engine: Engine, engine_name: str, workers: int, fresh: bool = False, watch: Watch | None = None,
+    started: float | None = None,
+) -> Outcome:  # fmt: skip
+    """Brings the output of a job up to date with its inputs; what earlier runs committed is kept.
+
+    `started`: seconds since the epoch when the command began. Raises HanmillError.
+    """
+    watch = watch or Watch()
+    clock = _Clock(started or time.time())
+    directory = job.directory
+    with _prepared(directory, fresh):
+        plan = job.plan(workers=workers)
+        if not plan.shards and (found := _finished(job, plan)) is not None:
+            return found
+        watch.planned(plan)
+        clock.turn("list")
+        seen: list[str] = []
+
+        def progressed(progress: Progress) -> None:
+            if progress.stage != (seen or [""])[-1]:
+                if seen:
+                    clock.turn(seen[-1])
+                seen.append(progress.stage)
+            watch.progressed(progress)
+
+        mapped, reduced = engine(job, plan, workers=workers, report=progressed)
+        clock.turn(seen[-1] if seen else "map")
+        watch.stage("finish")
+        described: dict[str, Any] = {}
+
+        def describe() -> dict[str, Any]:
+            clock.turn("finish")
+            counted = {entry.fingerprint for entry in mapped} - {entry.fingerprint for entry in plan.kept}
+            fresh_entries = [entry for entry in mapped if entry.fingerprint in counted]
+            documents = sum(entry.totals.get("documents", 0) for entry in fresh_entries)
+            size = sum(entry.totals.get("bytes", 0) for entry in fresh_entries)
+            shards = {"total": len(mapped), "counted": len(counted), "kept": len(plan.kept)}
+            described.update(clock.describe(documents, size))
+            described.update(engine=engine_name, workers=workers, shards=shards, environment=environment(), command=sys.argv)
+            return described
+
+        manifest = job.finish(plan, mapped, reduced, describe)
+        return Outcome(manifest, described, repeated=False)
+
+
+@contextlib.contextmanager
+def _prepared(directory: Path, fresh: bool) -> Any:
+    """The output folder, there, locked and, if it is to be, empty of what runs made."""
+    try:
+        (directory / SHARDS).mkdir(parents=True, exist_ok=True)
+        with lock(directory):
+            if fresh:
+                clear(directory)
+                (directory / SHARDS).mkdir()
+            yield
+    except OSError as error:
+        place = error.filename or directory
+        raise InputError(f"{place}: {error.strerror or error}: the output cannot be written there") from error
+
+
+def clear(directory: Path) -> None:
+    """Removes what runs left in an output folder, `_SUCCESS` first; other files stay."""
+    for name in (SUCCESS, MANIFEST, RUN, "report.html", "dead_letters.jsonl"):
+        with contextlib.suppress(FileNotFoundError):
+            (directory / name).unlink()
+    for part in directory.glob("*-?????-of-?????.parquet"):
+        part.unlink()
+    for folder in (SHARDS, PARTS):
+        shutil.rmtree(directory / folder, ignore_errors=True)
+
+
+def _finished(job: Job, plan: Plan) -> Outcome | None:
+    """The output that is there, if it is what this run would make."""
+    manifest, run_file = read_json(job.directory / MANIFEST), read_json(job.directory / RUN)
+    if not (job.directory / SUCCESS).exists() or manifest is None or run_file is None:
+        return None
+    same = manifest["inputs"] == plan.inputs and job.describes(manifest)
+    whole = all((job.directory / part["name"]).exists() for part in manifest["parts"])
+    return Outcome(manifest, run_file, repeated=True) if same and whole else None
+
+
+class _Clock:
+    """Times of stages, from the moment the command began."""
+
+    def __init__(self, started: float) -> None:
+        self.started = self._last = started
+        self.stages: dict[str, float] = {}
+
+    def turn(self, stage: str) -> None:
+        now = time.time()
+        self.stages[stage] = round(self.stages.get(stage, 0.0) + now - self._last, 3)
+        self._last = now
+
+    def describe(self, documents: int, size: int) -> dict[str, Any]:
+        seconds = max(self._last - self.started, 1e-3)
+        return {
+            "started": datetime.fromtimestamp(self.started, UTC).isoformat(timespec="milliseconds"),
+            "finished": datetime.fromtimestamp(self._last, UTC).isoformat(timespec="milliseconds"),
+            "seconds": round(seconds, 3),
+            "stages": self.stages,
+            "documents_per_second": round(documents / seconds, 1),
+            "bytes_per_second": round(size / seconds, 1),
+        }
+
+
+def environment() -> dict[str, Any]:
+    """Versions and machine, for `run.json` and `hanmill doctor`."""
+    packages = {}
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            packages[name] = version(name)
+    return {
+        "hanmill": packages.pop("hanmill", "not installed"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor_name(),
+        "cores": len(os.sched_getaffinity(0)),
+        "packages": packages,
+    }
+
+
+def _processor_name() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,1 @@
+"""Inputs to shards, shards to documents, and outputs that are whole or not there."""

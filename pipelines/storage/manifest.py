@@ -1,0 +1,167 @@
+"""What is known of a run: entries that tasks leave behind, the configuration they share, and the final manifest."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import InputError
+from pipelines.storage.commit import AttemptFile, remove, sha256_of, sync_folder, write_bytes, write_json
+
+SHARDS = "_shards"  # one run file and one entry for each counted shard: what later runs need not count again
+PARTS = "_parts"
+Describe = Callable[[], dict[str, Any]]
+MANIFEST, RUN, SUCCESS, CONFIGURATION = "manifest.json", "run.json", "_SUCCESS", "configuration.json"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A committed file, or a range of one that begins at byte `offset`. `name`: relative to the output folder."""
+
+    name: str
+    sha256: str
+    bytes: int
+    records: int
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a task committed: small, as engines carry it. `labels`: documents and tokens by label."""
+
+    fingerprint: str
+    files: tuple[File, ...]
+    totals: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, dict[str, int]] = field(default_factory=dict)
+    dead_letters: File | None = None
+
+    @staticmethod
+    def of(value: dict[str, Any]) -> "Entry":
+        """The entry of its JSON form."""
+        files = tuple(File(**file) for file in value["files"])
+        dead_letters = value["dead_letters"] and File(**value["dead_letters"])
+        return Entry(value["fingerprint"], files, value["totals"], value["labels"], dead_letters)
+
+    @property
+    def all_files(self) -> tuple[File, ...]:
+        """Runs or parts, and the dead letters if there are any."""
+        return self.files if self.dead_letters is None else (*self.files, self.dead_letters)
+
+
+def write_entry(folder: Path, entry: Entry, **more: Any) -> None:
+    """Commits an entry; from then on its task need not run again."""
+    write_json(folder / f"{entry.fingerprint}.json", {**asdict(entry), **more})
+
+
+def read_entry(folder: Path, fingerprint: str) -> Entry | None:
+    """The entry of a task that was committed before, if its files have their sizes still."""
+    path = folder / f"{fingerprint}.json"
+    try:
+        entry = Entry.of(json.loads(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return entry if all(_has_size(folder.parent, file) for file in entry.all_files) else None
+
+
+def _has_size(directory: Path, file: File) -> bool:
+    try:
+        return (directory / file.name).stat().st_size >= file.offset + file.bytes
+    except OSError:
+        return False
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file, or None if it is not there or not whole."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def check_configuration(directory: Path, configuration: dict[str, Any]) -> None:
+    """Refuses a folder that holds the results of another configuration; the first run writes its own down.
+
+    Raises InputError that names each difference.
+    """
+    path = directory / SHARDS / CONFIGURATION
+    before = read_json(path)
+    if before is None:
+        write_json(path, configuration)
+        return
+    names = sorted(name for name in {*before, *configuration} if before.get(name) != configuration.get(name))
+    if names:
+        told = "; ".join(f"{name}: {before.get(name)!r}, now {configuration.get(name)!r}" for name in names)
+        raise InputError(f"{directory} holds a run with other options ({told}): name another --out, or add --fresh")
+
+
+def publish(
+    directory: Path, attempts: Iterable[AttemptFile], manifest: dict[str, Any], describe: Describe, *, old: str
+) -> None:
+    """Replaces the output: `_SUCCESS` goes first, then new parts come in, old ones (`old`, a pattern) go, `_SUCCESS` comes.
+
+    `attempts` are synced files that lack only their names; `describe` tells what goes into `run.json`.
+    """
+    remove(directory / SUCCESS)
+    sync_folder(directory)
+    keep = set()
+    for file in attempts:
+        file.commit()
+        keep.add(file.final.name)
+    for path in directory.glob(old):
+        if path.name not in keep:
+            remove(path)
+    digest = write_json(directory / MANIFEST, manifest)
+    write_json(directory / RUN, describe())
+    write_bytes(directory / SUCCESS, f"{digest}\n".encode())
+
+
+def verify(directory: Path) -> list[str]:
+    """Reads every committed file of an output again; returns what is wrong, one line each.
+
+    Raises InputError where there is no finished output.
+    """
+    manifest, success = directory / MANIFEST, directory / SUCCESS
+    if not success.exists():
+        raise InputError(f"{directory}: no finished output there (no {SUCCESS}): run the command that writes it again")
+    wrong = []
+    if not manifest.exists() or sha256_of(manifest) != success.read_text().strip():
+        wrong.append(f"{manifest}: differs from what {SUCCESS} says")
+    content = read_json(manifest) or {}
+    listed = [File(**file) for file in [*content.get("parts", []), content.get("dead_letters")] if file]
+    for entry in (directory / SHARDS).glob("*.json"):
+        if entry.name == CONFIGURATION:
+            continue
+        try:
+            listed += Entry.of(json.loads(entry.read_bytes())).all_files
+        except (ValueError, KeyError, TypeError):
+            wrong.append(f"{entry}: not a whole entry: remove it, and the next run counts its shard again")
+    wrong += [problem for file in listed if (problem := check_file(directory, file))]
+    return wrong
+
+
+def check_file(directory: Path, file: File) -> str:
+    """What is wrong with a committed file, or nothing."""
+    try:
+        check_range(directory, file)
+    except FileNotFoundError:
+        return f"{directory / file.name}: missing"
+    except (OSError, InputError) as error:
+        return str(error)
+    return ""
+
+
+def check_range(directory: Path, file: File) -> None:
+    """Reads a committed file or range and raises InputError if its bytes are not those that were written."""
+    path, left, digest = directory / file.name, file.bytes, hashlib.sha256()
+    with path.open("rb") as handle:
+        handle.seek(file.offset)
+        while left and (piece := handle.read(min(left, 1 << 20))):
+            digest.update(piece)
+            left -= len(piece)
+    if left or digest.hexdigest() != file.sha256:
+        raise InputError(
+            f"{path}: damaged between bytes {file.offset} and {file.offset + file.bytes}: remove it and run the same "
+            "command again; what is whole is kept"
+        )

@@ -1,0 +1,83 @@
+"""What an earlier run left that is still good, and what there is to do beside it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.storage.commit import remove
+from pipelines.storage.manifest import CONFIGURATION, SHARDS, Entry, read_entry, read_json
+from pipelines.storage.shards import Shard, Slice, digest, make_shard, make_shards, without
+from pipelines.storage.sources import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`shards`: what there is to do. `kept`: entries of committed shards. `inputs`: what a manifest tells of the inputs."""
+
+    shards: Sequence[Shard]
+    kept: Sequence[Entry]
+    inputs: dict[str, Any]
+
+
+def make_plan(
+    directory: Path, sources: Sequence[Source], *, configuration: str, workers: int, shard_bytes: int
+) -> Plan:
+    """Keeps every committed shard whose inputs are as they were, then shards only what is left.
+
+    The result of a job cannot tell: a shard of a changed or removed input is dropped, and all of it counted again.
+    """
+    kept: list[Entry] = []
+    taken: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    current = {source.place: source for source in sources}
+    for path in sorted((directory / SHARDS).glob("*.json")):
+        slices = _slices(read_json(path), current)
+        if not slices or make_shard(slices, configuration=configuration).fingerprint != path.stem:
+            continue
+        entry = read_entry(directory / SHARDS, path.stem)
+        if entry is None or any(_overlaps(piece, taken[piece.source.place]) for piece in slices):
+            continue
+        kept.append(entry)
+        for piece in slices:
+            taken[piece.source.place].append((piece.begin, piece.end))
+    left = [piece for source in sources for piece in without(source, taken.get(source.place, []))]
+    shards = make_shards(left, workers=workers, shard_bytes=shard_bytes, configuration=configuration)
+    inputs = {
+        "files": len(sources),
+        "bytes": sum(source.size for source in sources),
+        "sha256": digest([source.identity for source in sources]),
+        "encodings": dict(Counter(source.encoding for source in sources)),
+    }
+    return Plan(shards, kept, inputs)
+
+
+def written(slices: Sequence[Slice]) -> list[list[Any]]:
+    """The slices of a shard as its entry remembers them."""
+    return [[*piece.source.identity, piece.begin, piece.end] for piece in slices]
+
+
+def drop_others(directory: Path, entries: Sequence[Entry]) -> None:
+    """Removes the files of shards that are no part of the result."""
+    keep = {entry.fingerprint for entry in entries}
+    for path in (directory / SHARDS).iterdir():
+        if path.name != CONFIGURATION and path.name.partition(".")[0] not in keep:
+            remove(path)
+
+
+def _slices(entry: Any, current: dict[str, Source]) -> list[Slice]:
+    """The slices of an entry's shard, if all of its sources are as they were; else none."""
+    if not isinstance(entry, dict):
+        return []
+    slices = []
+    for *identity, begin, end in entry.get("slices", []):
+        source = current.get(identity[0])
+        if source is None or source.identity != tuple(identity):
+            return []
+        slices.append(Slice(source, begin, end))
+    return slices
+
+
+def _overlaps(piece: Slice, taken: Sequence[tuple[int, int]]) -> bool:
+    """Whether the slice, or for an empty source the source, is taken."""
+    return any(begin < piece.end and piece.begin < end or begin == end for begin, end in taken)

@@ -1,0 +1,124 @@
+"""Arrow tables in committed files: sorted runs between map and reduce, Parquet parts at the end."""
+
+import contextlib
+import hashlib
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.storage.commit import AttemptFile, attempt
+from pipelines.storage.manifest import File, check_range
+
+ROWS_A_BATCH = 1 << 14
+_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
+
+
+def write_runs(directory: Path, name: str, runs: Iterable[Iterable[pa.Table]]) -> tuple[File, ...]:
+    """Commits one file that holds several runs, each an Arrow IPC stream of its own; returns their ranges."""
+    ranges = []
+    with attempt(directory / name) as file:
+        for run in runs:
+            offset, records = file.tell(), 0
+            digest = _Digest(file)
+            writer = None
+            for table in run:
+                records += len(table)
+                writer = writer or pa.ipc.new_stream(digest, table.schema, options=_OPTIONS)
+                writer.write_table(table, max_chunksize=ROWS_A_BATCH)
+            if writer is not None:
+                writer.close()
+            ranges.append(File(name, digest.sha256, file.tell() - offset, records, offset))
+    return tuple(ranges)
+
+
+class _Digest:
+    """Passes on what is written and hashes it."""
+
+    closed = False
+
+    def __init__(self, file: AttemptFile) -> None:
+        self._file, self._hash = file, hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self._hash.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        pass
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+
+def read_run(directory: Path, file: File) -> Iterator[pa.Table]:
+    """The tables of a committed run, one at a time; checks the bytes first and raises InputError for damaged ones."""
+    if not file.bytes:
+        return
+    check_range(directory, file)
+    with pa.memory_map(str(directory / file.name)) as mapped:
+        mapped.seek(file.offset)
+        for batch in pa.ipc.open_stream(mapped.read_buffer(file.bytes)):
+            yield pa.Table.from_batches([batch])
+
+
+@contextlib.contextmanager
+def scratch_run(directory: Path, tables: Iterable[pa.Table]) -> Iterator[Iterator[pa.Table]]:
+    """Writes tables to a file without a name and reads them back one at a time, as often as memory is short."""
+    with tempfile.TemporaryFile(dir=directory) as file:
+        writer = None
+        for table in tables:
+            writer = writer or pa.ipc.new_stream(file, table.schema, options=_OPTIONS)
+            writer.write_table(table, max_chunksize=ROWS_A_BATCH)
+        if writer is not None:
+            writer.close()
+        file.seek(0)
+        yield (pa.Table.from_batches([batch]) for batch in pa.ipc.open_stream(file)) if writer else iter(())
+
+
+def write_parquet(
+    directory: Path, stem: str, tables: Iterable[pa.Table], *, schema: pa.Schema, rows: int, group_rows: int
+) -> list[AttemptFile]:
+    """Writes rows as Parquet files of `rows` rows, row groups of `group_rows`, whatever pieces they come in.
+
+    The files are synced and lack only their names, `<stem>-00000-of-0000N.parquet`, which they get with `commit`;
+    there is always one.
+    """
+    files: list[AttemptFile] = []
+    try:
+        pieces = _rechunk(tables, schema, group_rows)
+        piece = next(pieces, None)
+        while piece is not None or not files:
+            file = AttemptFile(directory / f"{stem}-{len(files):05d}.parquet")
+            files.append(file)
+            written = 0
+            with pq.ParquetWriter(pa.PythonFile(file, "w"), schema, compression="zstd") as writer:
+                while piece is not None and written < rows:
+                    writer.write_table(piece, row_group_size=group_rows)
+                    written += len(piece)
+                    piece = next(pieces, None)
+            file.records = written
+            file.sync()
+    except BaseException:
+        for file in files:
+            file.discard()
+        raise
+    for index, file in enumerate(files):
+        file.final = directory / f"{stem}-{index:05d}-of-{len(files):05d}.parquet"
+    return files
+
+
+def _rechunk(tables: Iterable[pa.Table], schema: pa.Schema, rows: int) -> Iterator[pa.Table]:
+    held: Sequence[pa.Table] = []
+    for table in tables:
+        joined = pa.concat_tables([*held, table.select(schema.names)])
+        whole = len(joined) // rows * rows
+        for begin in range(0, whole, rows):
+            yield joined.slice(begin, rows).combine_chunks()
+        held = [joined.slice(whole)]
+    for table in held:
+        if len(table):
+            yield table.combine_chunks()

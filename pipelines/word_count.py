@@ -1,0 +1,340 @@
+"""Count the words of a corpus: shards are cut and counted, runs are merged by word, parts are written by count."""
+
+import contextlib
+import functools
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.errors import BadRecordsError, EngineError, InputError
+from pipelines.storage.commit import AttemptFile, attempt, remove
+from pipelines.storage.manifest import PARTS, SHARDS, Describe, Entry, File, check_configuration, publish, read_entry
+from pipelines.storage.manifest import write_entry
+from pipelines.storage.readers import Batch, DeadLetter, read_batches
+from pipelines.storage.resume import Plan, drop_others, make_plan, written
+from pipelines.storage.shards import Shard, digest
+from pipelines.storage.sources import Reading, discover
+from pipelines.storage.tables import read_run, scratch_run, write_parquet, write_runs
+from transforms.decoding import decode
+from transforms.document import Normalization, normalize
+from transforms.segmentation import Dictionary, Segmenter, Tokenizer, WordCounter
+from transforms.word_counts import BY_COUNT, BY_WORD, BY_WORD_AND_LABEL, LABELLED_RUN, RUN, add_up
+from transforms.word_counts import merge_runs, merge_sorted, partition_runs
+
+PARTITIONS = 8
+WORDS_A_PART = 4 << 20
+MOST_LABELS = 1000
+FAN_IN = 64
+ROWS_IN_MEMORY = 1 << 18
+STEM = "word_counts"
+DEAD_LETTERS = "dead_letters.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class WordCount:
+    """The job. `dictionary_hash` stands for the content of the dictionaries in what is compared between runs."""
+
+    inputs: tuple[str, ...]
+    directory: Path
+    dictionary_hash: str
+    reading: Reading = Reading()
+    tokenizer: Tokenizer = "words"
+    hmm: bool = True
+    normalization: Normalization = "none"
+    dictionary: str | None = None
+    user_dictionaries: tuple[str, ...] = ()
+    by_label: bool = False
+    min_count: int = 1
+    shard_bytes: int = 32 << 20
+    max_bad_records: str = "5%"
+
+    @property
+    def partitions(self) -> int:
+        return PARTITIONS
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """The options that decide what is counted: a folder holds the results of one configuration."""
+        reading = asdict(self.reading)
+        del reading["patterns"]  # they decide which inputs there are, and inputs may change
+        return {
+            "job": "word_count",
+            "tokenizer": self.tokenizer,
+            "hmm": self.hmm,
+            "normalize": self.normalization,
+            "dictionary": self.dictionary_hash,
+            "by_label": self.by_label,
+            **reading,
+        }
+
+    def plan(self, *, workers: int) -> Plan:
+        """Raises InputError for missing inputs, and for a folder that holds another configuration."""
+        sources = discover(self.inputs, self.reading)
+        check_configuration(self.directory, self.configuration)
+        configuration = digest([self.configuration, code_version()])
+        return make_plan(
+            self.directory, sources, configuration=configuration, workers=workers, shard_bytes=self.shard_bytes
+        )
+
+    def describes(self, manifest: dict[str, Any]) -> bool:
+        """Whether options and code are those of a finished output."""
+        return (manifest["configuration"], manifest["min_count"]) == (self.configuration, self.min_count)
+
+    def map(self, shard: Shard) -> Entry:
+        """Counts a shard and commits a run for each partition, sorted by word."""
+        tally = _ShardTally(self)
+        for batch in read_batches(shard.slices, self.reading):
+            tally.add(batch)
+        counts = tally.counts()
+        name = f"{SHARDS}/{shard.fingerprint}"
+        runs = write_runs(self.directory, f"{name}.arrow", ([run] for run in partition_runs(counts, partitions=PARTITIONS)))
+        dead_letters = _write_dead_letters(self.directory, f"{name}.dead.jsonl", tally.dead) if tally.dead else None
+        totals = {"documents": tally.documents, "tokens": tally.tokens, "dead_letters": len(tally.dead), "bytes": shard.size}
+        entry = Entry(shard.fingerprint, runs, totals, tally.labels, dead_letters)
+        write_entry(self.directory / SHARDS, entry, slices=written(shard.slices))
+        return entry
+
+    def reduce(self, partition: int, entries: Sequence[Entry]) -> Entry:
+        """Adds up the runs of a partition and commits its words, ordered by count.
+
+        Raises InputError for more labels than columns are made for, and for a damaged run.
+        """
+        labels = self._label_names(entries)
+        fingerprint = digest([partition, [entry.fingerprint for entry in entries]])
+        folder = self.directory / PARTS
+        folder.mkdir(exist_ok=True)
+        if (done := read_entry(folder, fingerprint)) is not None:
+            return done
+        keys = BY_WORD_AND_LABEL if self.by_label else BY_WORD
+        runs = [read_run(self.directory, entry.files[partition]) for entry in entries]
+        with contextlib.ExitStack() as scratch:
+            while len(runs) > FAN_IN:
+                first, runs = runs[:FAN_IN], runs[FAN_IN:]
+                merged = merge_runs(first, sort_keys=keys, rows=ROWS_IN_MEMORY)
+                runs.append(scratch.enter_context(scratch_run(folder, merged)))
+            tables = list(merge_runs(runs, sort_keys=keys, rows=ROWS_IN_MEMORY))
+        counts = pa.concat_tables(tables) if tables else RUN.empty_table()
+        if self.by_label and tables:
+            counts = _nest_labels(counts, labels)
+        counts = counts.take(pc.sort_indices(counts, sort_keys=BY_COUNT))
+        files = write_runs(self.directory, f"{PARTS}/{fingerprint}.arrow", [[counts]])
+        tokens = pc.sum(counts["count"]).as_py() or 0
+        entry = Entry(fingerprint, files, {"words": len(counts), "tokens": tokens})
+        write_entry(folder, entry)
+        return entry
+
+    def finish(
+        self, plan: Plan, mapped: Sequence[Entry], reduced: Sequence[Entry], describe: Describe
+    ) -> dict[str, Any]:
+        """Merges the partitions into parts ordered by count and publishes them; returns the manifest.
+
+        Raises BadRecordsError over the threshold; then the dead letters are there, but no `_SUCCESS`.
+        """
+        totals = Counter[str]()
+        for entry in mapped:
+            totals.update(entry.totals)
+        if totals["tokens"] != sum(entry.totals["tokens"] for entry in reduced):
+            raise EngineError(f"{self.directory}: runs and parts differ in tokens: start anew with --fresh")
+        dead_letters = self._gather_dead_letters(mapped)
+        self._check_bad_records(totals["dead_letters"], totals["documents"] + totals["dead_letters"])
+        labels = self._label_names(mapped) if self.by_label else []
+        parts = self._write_parts(reduced, labels)
+        by_label = _sum_labels(mapped)
+        result = {
+            **{key: totals[key] for key in ("documents", "tokens", "bytes", "dead_letters")},
+            "words": sum(part.records for part in parts),
+        }
+        content = {
+            "job": "word_count",
+            "configuration": self.configuration,
+            "min_count": self.min_count,
+            "inputs": plan.inputs,
+            "totals": result,
+            "labels": by_label if len(by_label) <= MOST_LABELS else None,
+            "parts": [asdict(File(part.final.name, part.sha256, part.size, part.records)) for part in parts],
+            "dead_letters": dead_letters and asdict(dead_letters),
+        }
+        publish(self.directory, parts, content, describe, old=f"{STEM}-*.parquet")
+        drop_others(self.directory, mapped)
+        for path in (self.directory / PARTS).glob("*"):
+            remove(path)
+        return content
+
+    def _label_names(self, entries: Sequence[Entry]) -> list[str]:
+        names = sorted({label for entry in entries for label in entry.labels})
+        if self.by_label and len(names) > MOST_LABELS:
+            raise InputError(f"{len(names):,} labels: --by-label makes a column for each, at most {MOST_LABELS:,}; count without")
+        return names
+
+    def _gather_dead_letters(self, entries: Sequence[Entry]) -> File | None:
+        """Writes the dead letters of all shards in the order of source and offset."""
+        letters = []
+        for entry in entries:
+            if entry.dead_letters is not None:
+                lines = (self.directory / entry.dead_letters.name).read_text().splitlines()
+                letters += [DeadLetter(**json.loads(line)) for line in lines]
+        if not letters:
+            remove(self.directory / DEAD_LETTERS)
+            return None
+        letters.sort(key=lambda letter: (letter.source, letter.offset))
+        return _write_dead_letters(self.directory, DEAD_LETTERS, letters)
+
+    def _check_bad_records(self, bad: int, read: int) -> None:
+        limit = self.max_bad_records
+        most = float(limit[:-1]) / 100 * read if limit.endswith("%") else float(limit)
+        if bad > most:
+            raise BadRecordsError(
+                f"{bad:,} of {read:,} records are bad, more than --max-bad-records {limit}: "
+                f"see {self.directory / DEAD_LETTERS}; mend the input, or allow more"
+            )
+
+    def _write_parts(self, reduced: Sequence[Entry], labels: Sequence[str]) -> list[AttemptFile]:
+        runs = [read_run(self.directory, entry.files[0]) for entry in reduced]
+        columns = [pa.field(f"count:{label}", pa.int64()) for label in labels]
+        schema = pa.schema([*RUN, *columns])
+        rows = max(1024, (1 << 17) // (1 + len(labels) // 8))
+        tables = self._in_order(merge_sorted(runs, sort_keys=BY_COUNT, rows=2 * rows), labels)
+        return write_parquet(self.directory, STEM, tables, schema=schema, rows=WORDS_A_PART, group_rows=rows)
+
+    def _in_order(self, tables: Iterable[pa.Table], labels: Sequence[str]) -> Iterator[pa.Table]:
+        for table in tables:
+            counts = table.filter(pc.field("count") >= self.min_count)
+            if len(counts):
+                counts = counts.take(pc.sort_indices(counts, sort_keys=BY_COUNT))
+                yield _spread_labels(counts, labels) if labels else counts
+            if len(counts) < len(table):
+                return
+
+
+class _ShardTally:
+    """What a shard adds up to."""
+
+    def __init__(self, job: WordCount) -> None:
+        self.job = job
+        self.counter = _counter(job)
+        self.documents = self.tokens = 0
+        self.labels: dict[str, dict[str, int]] = {}
+        self.dead: list[DeadLetter] = []
+        self._label: str | None = None
+        self._tables: list[pa.Table] = []
+
+    def add(self, batch: Batch) -> None:
+        """Decodes, normalizes and counts a batch."""
+        errors = "replace" if self.job.reading.errors == "replace" else "strict"
+        decoded = decode(batch.data, batch.offsets, encoding=batch.encoding, errors=errors, strip_bom=batch.strip_bom)
+        self.dead += batch.dead
+        self.dead += [batch.dead_letter(document, reason) for document, reason in decoded.failures.items()]
+        points, offsets = normalize(decoded.points, decoded.offsets, self.job.normalization)
+        good = np.ones(len(batch.labels), bool)
+        good[list(decoded.failures)] = False
+        names, label_of = np.unique(np.array(batch.labels, object), return_inverse=True) if batch.labels else ([], good)
+        for number, label in enumerate(names):
+            chosen = label_of == number
+            if self.job.by_label:
+                self._turn_to(label)
+                tokens = self.counter.add(*_select(points, offsets, np.flatnonzero(chosen & good)))
+            elif number == 0:
+                tokens = self.counter.add(points, offsets)
+            made = self.labels.setdefault(label, {"documents": 0, "tokens": 0})
+            made["documents"] += int(np.count_nonzero(chosen & good))
+            made["tokens"] += int(tokens.sum() if self.job.by_label else tokens[chosen].sum())
+        self.documents = sum(made["documents"] for made in self.labels.values())
+        self.tokens = sum(made["tokens"] for made in self.labels.values())
+
+    def _turn_to(self, label: str | None) -> None:
+        """Takes the counts of the label before out of the counter, which knows no labels."""
+        if label != self._label and self._label is not None:
+            counts = self.counter.counts()
+            self._tables.append(counts.add_column(1, "label", pa.repeat(self._label, len(counts))))
+        self._label = label
+
+    def counts(self) -> pa.Table:
+        """One row a word, or a word and label."""
+        if not self.job.by_label:
+            return self.counter.counts()
+        self._turn_to(None)
+        return add_up(pa.concat_tables(self._tables)) if self._tables else LABELLED_RUN.empty_table()
+
+
+@functools.lru_cache(maxsize=1)
+def _segmenter(tokenizer: Tokenizer, hmm: bool, dictionary: str | None, user: tuple[str, ...], content: str) -> Segmenter:
+    loaded = Dictionary.load(dictionary, user_dictionaries=user)
+    if loaded.content_hash != content:
+        raise InputError("a dictionary changed while the run was on, or differs between workers: start the run again")
+    return Segmenter(loaded, tokenizer, hmm)
+
+
+@functools.lru_cache(maxsize=1)
+def _counter_of(segmenter: Segmenter) -> WordCounter:
+    return WordCounter(segmenter)
+
+
+def _counter(job: WordCount) -> WordCounter:
+    """This process's counter: its large arrays are made once."""
+    options = (job.tokenizer, job.hmm, job.dictionary, job.user_dictionaries, job.dictionary_hash)
+    counter = _counter_of(_segmenter(*options))
+    counter.counts()  # a task that failed half-way may have left some
+    return counter
+
+
+@functools.cache
+def code_version() -> str:
+    """A hash over the code that decides what is counted: results of other code are not kept."""
+    root = Path(__file__).parents[1]
+    files = [*(root / "transforms").rglob("*.py"), Path(__file__), *(root / "pipelines/storage").glob("*.py")]
+    return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in sorted(files))).hexdigest()
+
+
+def _select(
+    points: npt.NDArray[np.uint32], offsets: npt.NDArray[np.int64], documents: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    if len(documents) == len(offsets) - 1:
+        return points, offsets
+    sizes = (offsets[1:] - offsets[:-1])[documents]
+    pieces = [points[offsets[document] : offsets[document + 1]] for document in documents.tolist()]
+    return np.concatenate([points[:0], *pieces]), np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def _nest_labels(counts: pa.Table, labels: Sequence[str]) -> pa.Table:
+    """One row a word, with lists of label numbers and counts."""
+    numbers = pc.index_in(counts["label"], value_set=pa.array(labels, pa.string()))
+    table = pa.table({"word": counts["word"], "count": counts["count"], "documents": counts["documents"], "label": numbers})
+    wanted = [("count", "sum"), ("documents", "sum"), ("label", "list"), ("count", "list")]
+    nested = table.group_by("word", use_threads=False).aggregate(wanted)
+    nested = nested.select(["word", "count_sum", "documents_sum", "label_list", "count_list"])
+    return nested.rename_columns(["word", "count", "documents", "labels", "label_counts"])
+
+
+def _spread_labels(counts: pa.Table, labels: Sequence[str]) -> pa.Table:
+    """One column a label."""
+    rows = np.asarray(pc.list_parent_indices(counts["labels"].combine_chunks()))
+    spread = np.zeros((len(labels), len(counts)), np.int64)
+    spread[np.asarray(pc.list_flatten(counts["labels"])), rows] = np.asarray(pc.list_flatten(counts["label_counts"]))
+    table = counts.select(RUN.names)
+    for number, label in enumerate(labels):
+        table = table.append_column(f"count:{label}", pa.array(spread[number]))
+    return table
+
+
+def _sum_labels(entries: Sequence[Entry]) -> dict[str, dict[str, int]]:
+    sums: dict[str, Counter[str]] = {}
+    for entry in entries:
+        for label, made in entry.labels.items():
+            sums.setdefault(label, Counter()).update(made)
+    return {label: {"documents": made["documents"], "tokens": made["tokens"]} for label, made in sums.items()}
+
+
+def _write_dead_letters(directory: Path, name: str, letters: Sequence[DeadLetter]) -> File:
+    with attempt(directory / name) as file:
+        for letter in letters:
+            file.write((json.dumps(asdict(letter), ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
+    return File(name, file.sha256, file.size, len(letters))
