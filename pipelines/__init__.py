@@ -1,0 +1,1 @@
+"""Where and when: jobs, engines, storage and the command line."""

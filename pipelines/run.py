@@ -33,6 +33,9 @@ class Watch:
     def stage(self, name: str) -> None:
         """A stage begins."""
 
+    def close(self) -> None:
+        """The run is over, well or not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -44,9 +47,15 @@ class Outcome:
 
 
 def run(
-    job: Job, *, engine: Engine, engine_name: str, workers: int, fresh: bool = False, watch: Watch | None = None,
+    job: Job,
+    *,
+    engine: Engine,
+    engine_name: str,
+    workers: int,
+    fresh: bool = False,
+    watch: Watch | None = None,
     started: float | None = None,
-) -> Outcome:  # fmt: skip
+) -> Outcome:
     """Brings the output of a job up to date with its inputs; what earlier runs committed is kept.
 
     `started`: seconds since the epoch when the command began. Raises HanmillError.
@@ -69,9 +78,12 @@ def run(
                 seen.append(progress.stage)
             watch.progressed(progress)
 
-        mapped, reduced = engine(job, plan, workers=workers, report=progressed)
-        clock.turn(seen[-1] if seen else "map")
-        watch.stage("finish")
+        try:
+            mapped, reduced = engine(job, plan, workers=workers, report=progressed)
+            clock.turn(seen[-1] if seen else "map")
+            watch.stage("finish")
+        finally:
+            watch.close()
         described: dict[str, Any] = {}
 
         def describe() -> dict[str, Any]:
@@ -82,7 +94,9 @@ def run(
             size = sum(entry.totals.get("bytes", 0) for entry in fresh_entries)
             shards = {"total": len(mapped), "counted": len(counted), "kept": len(plan.kept)}
             described.update(clock.describe(documents, size))
-            described.update(engine=engine_name, workers=workers, shards=shards, environment=environment(), command=sys.argv)
+            described.update(
+                engine=engine_name, workers=workers, shards=shards, environment=environment(), command=sys.argv
+            )
             return described
 
         manifest = job.finish(plan, mapped, reduced, describe)

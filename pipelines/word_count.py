@@ -4,39 +4,71 @@ import contextlib
 import functools
 import hashlib
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.errors import BadRecordsError, EngineError, InputError
+from pipelines.errors import BadRecordsError, EngineError, InputError, UsageError
 from pipelines.storage.commit import AttemptFile, attempt, remove
-from pipelines.storage.manifest import PARTS, SHARDS, Describe, Entry, File, check_configuration, publish, read_entry
-from pipelines.storage.manifest import write_entry
+from pipelines.storage.manifest import (
+    PARTS,
+    SHARDS,
+    Describe,
+    Entry,
+    File,
+    check_configuration,
+    publish,
+    read_entry,
+    write_entry,
+)
 from pipelines.storage.readers import Batch, DeadLetter, read_batches
 from pipelines.storage.resume import Plan, drop_others, make_plan, written
 from pipelines.storage.shards import Shard, digest
 from pipelines.storage.sources import Reading, discover
 from pipelines.storage.tables import read_run, scratch_run, write_parquet, write_runs
+from transforms import decoding, word_counts
+from transforms.compiled import kernels_of
 from transforms.decoding import decode
 from transforms.document import Normalization, normalize
-from transforms.segmentation import Dictionary, Segmenter, Tokenizer, WordCounter
-from transforms.word_counts import BY_COUNT, BY_WORD, BY_WORD_AND_LABEL, LABELLED_RUN, RUN, add_up
-from transforms.word_counts import merge_runs, merge_sorted, partition_runs
+from transforms.segmentation import (
+    Dictionary,
+    DictionaryError,
+    Segmenter,
+    Tokenizer,
+    WordCounter,
+    compiled_folder,
+    dictionary_hash,
+    kernels,
+)
+from transforms.word_counts import (
+    BY_COUNT,
+    BY_WORD,
+    BY_WORD_AND_LABEL,
+    LABELLED_RUN,
+    RUN,
+    add_up,
+    merge_runs,
+    merge_sorted,
+    partition_runs,
+)
 
 PARTITIONS = 8
 WORDS_A_PART = 4 << 20
 MOST_LABELS = 1000
 FAN_IN = 64
 ROWS_IN_MEMORY = 1 << 18
+POINTS_HELD = 1 << 24
 STEM = "word_counts"
 DEAD_LETTERS = "dead_letters.jsonl"
+_Documents = tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +128,16 @@ class WordCount:
             tally.add(batch)
         counts = tally.counts()
         name = f"{SHARDS}/{shard.fingerprint}"
-        runs = write_runs(self.directory, f"{name}.arrow", ([run] for run in partition_runs(counts, partitions=PARTITIONS)))
+        runs = write_runs(
+            self.directory, f"{name}.arrow", ([run] for run in partition_runs(counts, partitions=PARTITIONS))
+        )
         dead_letters = _write_dead_letters(self.directory, f"{name}.dead.jsonl", tally.dead) if tally.dead else None
-        totals = {"documents": tally.documents, "tokens": tally.tokens, "dead_letters": len(tally.dead), "bytes": shard.size}
+        totals = {
+            "documents": tally.total("documents"),
+            "tokens": tally.total("tokens"),
+            "dead_letters": len(tally.dead),
+            "bytes": shard.size,
+        }
         entry = Entry(shard.fingerprint, runs, totals, tally.labels, dead_letters)
         write_entry(self.directory / SHARDS, entry, slices=written(shard.slices))
         return entry
@@ -165,14 +204,15 @@ class WordCount:
         }
         publish(self.directory, parts, content, describe, old=f"{STEM}-*.parquet")
         drop_others(self.directory, mapped)
-        for path in (self.directory / PARTS).glob("*"):
-            remove(path)
+        shutil.rmtree(self.directory / PARTS, ignore_errors=True)
         return content
 
     def _label_names(self, entries: Sequence[Entry]) -> list[str]:
         names = sorted({label for entry in entries for label in entry.labels})
         if self.by_label and len(names) > MOST_LABELS:
-            raise InputError(f"{len(names):,} labels: --by-label makes a column for each, at most {MOST_LABELS:,}; count without")
+            raise InputError(
+                f"{len(names):,} labels: --by-label makes a column for each, at most {MOST_LABELS:,}; count without"
+            )
         return names
 
     def _gather_dead_letters(self, entries: Sequence[Entry]) -> File | None:
@@ -221,52 +261,57 @@ class _ShardTally:
     def __init__(self, job: WordCount) -> None:
         self.job = job
         self.counter = _counter(job)
-        self.documents = self.tokens = 0
         self.labels: dict[str, dict[str, int]] = {}
         self.dead: list[DeadLetter] = []
-        self._label: str | None = None
+        self._held: dict[str, list[_Documents]] = {}  # by label, as the counter knows no labels
         self._tables: list[pa.Table] = []
 
     def add(self, batch: Batch) -> None:
         """Decodes, normalizes and counts a batch."""
-        errors = "replace" if self.job.reading.errors == "replace" else "strict"
+        errors: Literal["replace", "strict"] = "replace" if self.job.reading.errors == "replace" else "strict"
         decoded = decode(batch.data, batch.offsets, encoding=batch.encoding, errors=errors, strip_bom=batch.strip_bom)
         self.dead += batch.dead
         self.dead += [batch.dead_letter(document, reason) for document, reason in decoded.failures.items()]
-        points, offsets = normalize(decoded.points, decoded.offsets, self.job.normalization)
+        documents = normalize(decoded.points, decoded.offsets, self.job.normalization)
         good = np.ones(len(batch.labels), bool)
         good[list(decoded.failures)] = False
-        names, label_of = np.unique(np.array(batch.labels, object), return_inverse=True) if batch.labels else ([], good)
-        for number, label in enumerate(names):
-            chosen = label_of == number
-            if self.job.by_label:
-                self._turn_to(label)
-                tokens = self.counter.add(*_select(points, offsets, np.flatnonzero(chosen & good)))
-            elif number == 0:
-                tokens = self.counter.add(points, offsets)
+        names = {label: number for number, label in enumerate(sorted(set(batch.labels)))}
+        label_of = np.fromiter(map(names.__getitem__, batch.labels), np.int64, len(batch.labels))
+        tokens = None if self.job.by_label else self.counter.add(*documents)
+        for label, number in names.items():
+            chosen = (label_of == number) & good
             made = self.labels.setdefault(label, {"documents": 0, "tokens": 0})
-            made["documents"] += int(np.count_nonzero(chosen & good))
-            made["tokens"] += int(tokens.sum() if self.job.by_label else tokens[chosen].sum())
-        self.documents = sum(made["documents"] for made in self.labels.values())
-        self.tokens = sum(made["tokens"] for made in self.labels.values())
+            made["documents"] += int(np.count_nonzero(chosen))
+            if tokens is not None:
+                made["tokens"] += int(tokens[chosen].sum())
+            else:
+                self._held.setdefault(label, []).append(_select(*documents, np.flatnonzero(chosen)))
+        if sum(len(points) for held in self._held.values() for points, _ in held) > POINTS_HELD:
+            self._count_held()
 
-    def _turn_to(self, label: str | None) -> None:
-        """Takes the counts of the label before out of the counter, which knows no labels."""
-        if label != self._label and self._label is not None:
+    def _count_held(self) -> None:
+        for label, held in self._held.items():
+            self.labels[label]["tokens"] += sum(int(self.counter.add(*documents).sum()) for documents in held)
             counts = self.counter.counts()
-            self._tables.append(counts.add_column(1, "label", pa.repeat(self._label, len(counts))))
-        self._label = label
+            self._tables.append(counts.add_column(1, "label", pa.repeat(label, len(counts))))
+        self._held = {}
 
     def counts(self) -> pa.Table:
         """One row a word, or a word and label."""
         if not self.job.by_label:
             return self.counter.counts()
-        self._turn_to(None)
+        self._count_held()
         return add_up(pa.concat_tables(self._tables)) if self._tables else LABELLED_RUN.empty_table()
+
+    def total(self, name: str) -> int:
+        """Documents or tokens of all labels."""
+        return sum(made[name] for made in self.labels.values())
 
 
 @functools.lru_cache(maxsize=1)
-def _segmenter(tokenizer: Tokenizer, hmm: bool, dictionary: str | None, user: tuple[str, ...], content: str) -> Segmenter:
+def _segmenter(
+    tokenizer: Tokenizer, hmm: bool, dictionary: str | None, user: tuple[str, ...], content: str
+) -> Segmenter:
     loaded = Dictionary.load(dictionary, user_dictionaries=user)
     if loaded.content_hash != content:
         raise InputError("a dictionary changed while the run was on, or differs between workers: start the run again")
@@ -284,6 +329,33 @@ def _counter(job: WordCount) -> WordCounter:
     counter = _counter_of(_segmenter(*options))
     counter.counts()  # a task that failed half-way may have left some
     return counter
+
+
+def prepare(dictionary: str | None, user_dictionaries: Sequence[str]) -> str:
+    """Compiles in the driver what workers share, if that was not done before; returns the dictionaries' hash.
+
+    Raises InputError for a missing file or a bad line.
+    """
+    for module in (decoding, kernels, word_counts):
+        for kernel in kernels_of(module):
+            kernel.prepare()
+    try:
+        content_hash = dictionary_hash(dictionary, user_dictionaries=user_dictionaries)
+        if not compiled_folder(content_hash).exists():
+            Dictionary.load(dictionary, user_dictionaries=user_dictionaries)
+    except OSError as error:
+        raise InputError(f"{error.filename}: {error.strerror}") from error
+    except DictionaryError as error:
+        raise InputError(str(error)) from error
+    return content_hash
+
+
+def check_limit(text: str) -> str:
+    """Returns the text of `--max-bad-records` if it is a number or a percentage; raises UsageError."""
+    digits = text.removesuffix("%")
+    if not digits.replace(".", "", int(text.endswith("%"))).isdecimal():
+        raise UsageError(f"--max-bad-records {text}: write a number, or a share such as 5%")
+    return text
 
 
 @functools.cache
@@ -307,7 +379,9 @@ def _select(
 def _nest_labels(counts: pa.Table, labels: Sequence[str]) -> pa.Table:
     """One row a word, with lists of label numbers and counts."""
     numbers = pc.index_in(counts["label"], value_set=pa.array(labels, pa.string()))
-    table = pa.table({"word": counts["word"], "count": counts["count"], "documents": counts["documents"], "label": numbers})
+    table = pa.table(
+        {"word": counts["word"], "count": counts["count"], "documents": counts["documents"], "label": numbers}
+    )
     wanted = [("count", "sum"), ("documents", "sum"), ("label", "list"), ("count", "list")]
     nested = table.group_by("word", use_threads=False).aggregate(wanted)
     nested = nested.select(["word", "count_sum", "documents_sum", "label_list", "count_list"])

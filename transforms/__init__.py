@@ -1,0 +1,1 @@
+"""What happens to data: pure functions and small values, without an engine and without TensorFlow."""

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
-import numpy as np
 
 
 def cache_directory(name: str) -> Path:
@@ -45,6 +44,11 @@ def replace_file(path: Path, content: bytes) -> None:
     with os.fdopen(handle, "wb") as file:
         file.write(content)
     os.replace(attempt, path)
+
+
+def kernels_of(module: types.ModuleType) -> "list[Kernel]":
+    """The kernels that a module defines."""
+    return [value for value in vars(module).values() if isinstance(value, Kernel)]
 
 
 def helper(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -108,12 +112,15 @@ class Kernel:
         """Whether the machine code is there, so that a first call need not compile it."""
         return self.object_file.exists()
 
+    def prepare(self) -> None:
+        """Compiles the kernel if its machine code is not there."""
+        if not self.compiled:
+            replace_file(self.object_file, _compile(self))
+
     @functools.cached_property
     def _entry(self) -> Callable[..., int]:
-        path = self.object_file
-        if not path.exists():
-            replace_file(path, _compile(self))
-        symbol, code = path.read_bytes().split(b"\n", 1)
+        self.prepare()
+        symbol, code = self.object_file.read_bytes().split(b"\n", 1)
         engine = _engine()
         engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         engine.finalize_object()
@@ -166,12 +173,19 @@ def _compile(compiled: Kernel) -> bytes:
         if function.is_declaration and not function.name.startswith("llvm.") and function.name not in _C_LIBRARY
     ]
     if foreign:
-        raise RuntimeError(f"kernel {compiled.function.__name__} needs {', '.join(foreign)}: it must not raise or allocate")
+        raise RuntimeError(
+            f"kernel {compiled.function.__name__} needs {', '.join(foreign)}: it must not raise or allocate"
+        )
     machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, reloc="pic", codemodel="default"
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=3,
+        reloc="pic",
+        codemodel="default",
     )
     symbol: str = result.fndesc.llvm_func_name
-    return symbol.encode() + b"\n" + machine.emit_object(module)
+    code: bytes = machine.emit_object(module)
+    return symbol.encode() + b"\n" + code
 
 
 _C_LIBRARY = {"memset", "memcpy", "memmove", "memcmp", "bcmp"}

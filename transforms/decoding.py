@@ -7,6 +7,7 @@ Python's: the tables are read off its codecs. Any other encoding, and any bad do
 import codecs
 import difflib
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from encodings.aliases import aliases
 from typing import Literal
@@ -161,13 +162,13 @@ def decode(
 ) -> Decoded:
     """Decodes documents that lie back to back, `data[offsets[i]:offsets[i + 1]]`, each to what `bytes.decode` gives.
 
-    `offsets`: int64 [documents + 1], ascending. `encoding`: "auto" or any that Python knows. "auto" takes a document
-    that as a whole is UTF-8 for that, else for GB18030 if it is that. With `errors="replace"` a document that is
-    neither is UTF-8 if it begins with that encoding's byte order mark or has fewer replacement characters as UTF-8 than
-    as GB18030, and GB18030 otherwise. `strip_bom` drops one U+FEFF at the head of a document of UTF-8 or "auto".
+    `offsets`: int64 [documents + 1], ascending. `encoding`: "auto" or any that Python knows; "auto" decides a document
+    as a whole: UTF-8 if that decodes it, else GB18030 if that does. With `errors="replace"` what neither decodes is
+    UTF-8 if it begins with UTF-8's byte order mark or has fewer replacement characters as UTF-8 than as GB18030, and
+    GB18030 otherwise. `strip_bom` drops one U+FEFF at the head of each document of UTF-8 or "auto".
 
-    Raises LookupError for an unknown encoding and ValueError for offsets outside the data or another `errors`. A
-    document that does not decode raises nothing: it is among the `failures`.
+    Raises LookupError for an unknown encoding and ValueError for offsets outside the data or another `errors`. A bad
+    document raises nothing: it is among the `failures`, for "auto" with the error of the encoding that got further.
 
     >>> data = "中国".encode() + "人".encode("gb18030") + b"no\\x80!"
     >>> decoded = decode(data, np.array([0, 6, 8, 12]), encoding="auto")
@@ -187,12 +188,11 @@ def decode(
     if len(starts) == 0 or starts[0] < 0 or starts[-1] > len(raw) or np.any(starts[1:] < starts[:-1]):
         raise ValueError(f"offsets must ascend from 0 or more to at most {len(raw)}, the bytes of the data")
     documents = len(starts) - 1
-    points, bounds, bad = np.empty(0, np.uint32), np.zeros(documents + 1, np.int64), np.zeros(documents, np.int64)
+    bounds, bad = np.zeros(documents + 1, np.int64), np.zeros(documents, np.int64)
+    room = np.empty(starts[-1] - starts[0] if codec in COMPILED else 0, np.uint32)  # at most a point a byte
     if codec in COMPILED:
-        points = np.empty(starts[-1] - starts[0], np.uint32)  # at most a point a byte; what stays unused costs nothing
         pairs, quads = _tables("gb18030" if codec == "auto" else codec)
-        count = _decode(raw, starts, COMPILED[codec], strip_bom, pairs, quads, points, bounds, bad)
-        points = points[:count]
+        _decode(raw, starts, COMPILED[codec], strip_bom, pairs, quads, room, bounds, bad)
     failures, texts = {}, {}
     for item in np.flatnonzero(bad >= 0).tolist():
         document = raw[starts[item] : starts[item + 1]].tobytes()
@@ -201,21 +201,30 @@ def decode(
             texts[item] = text.removeprefix(chr(BYTE_ORDER_MARK)) if strip_bom else text
         except UnicodeError as error:
             failures[item] = _reason(error, codec)
-    if texts:  # their ranges are empty so far
-        items = np.fromiter(texts, np.int64)
-        added, ends = code_points(list(texts.values()))
-        lengths = np.zeros(documents + 1, np.int64)
-        lengths[items + 1] = np.diff(ends)
-        pieces, before = [added], 0
-        if len(points):
-            pieces = []
-            for number, place in enumerate(bounds[items].tolist()):
-                pieces += [points[before:place], added[ends[number] : ends[number + 1]]]
-                before = place
-            pieces.append(points[before:])
-        points = np.concatenate(pieces)
-        bounds += np.cumsum(lengths)
-    return Decoded(points, bounds, failures)
+    if texts:
+        room = _put_in(room, bounds, texts)
+    return Decoded(room[: bounds[-1]], bounds, failures)
+
+
+def _put_in(
+    room: npt.NDArray[np.uint32], bounds: npt.NDArray[np.int64], texts: Mapping[int, str]
+) -> npt.NDArray[np.uint32]:
+    """Puts documents where they belong, their ranges empty so far; what stands behind them moves up.
+
+    Either there is room for them, as for a point a byte, or there is none and they are all the documents' points.
+    """
+    added, ends = code_points(list(texts.values()))
+    items, lengths = np.fromiter(texts, np.int64), np.diff(ends)
+    if len(room):
+        end, shift = bounds[-1], ends[-1]
+        for place, begin, length in zip(bounds[items][::-1], ends[:-1][::-1], lengths[::-1], strict=True):
+            room[place + shift : end + shift] = room[place:end]
+            end, shift = place, shift - length
+            room[place + shift : place + shift + length] = added[begin : begin + length]
+    moved = np.zeros_like(bounds)
+    moved[items + 1] = lengths
+    bounds += np.cumsum(moved)
+    return room if len(room) else added
 
 
 def _codec(encoding: str) -> str:

@@ -17,7 +17,9 @@ BY_WORD_AND_LABEL = [*BY_WORD, ("label", "ascending")]
 BY_COUNT = [("count", "descending"), ("word", "ascending")]
 
 RUN = pa.schema([("word", pa.string()), ("count", pa.int64()), ("documents", pa.int64())])
-LABELLED_RUN = pa.schema([("word", pa.string()), ("label", pa.string()), ("count", pa.int64()), ("documents", pa.int64())])
+LABELLED_RUN = pa.schema(
+    [("word", pa.string()), ("label", pa.string()), ("count", pa.int64()), ("documents", pa.int64())]
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,9 @@ def _reduce(job: Job, entries: Sequence[Entry], partition: int) -> Entry:
     return job.reduce(partition, entries)
 
 
-def _each(pool: ProcessPoolExecutor | None, function: Callable[[Task], Entry], tasks: Iterable[Task]) -> Iterator[tuple[Task, Entry]]:
+def _each(
+    pool: ProcessPoolExecutor | None, function: Callable[[Task], Entry], tasks: Iterable[Task]
+) -> Iterator[tuple[Task, Entry]]:
     """Each task with its result, in the order in which they finish; one worker needs no second process."""
     if pool is None:
         for task in tasks:
@@ -70,7 +72,9 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor | None]:
         yield None
         return
     start_early()
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("forkserver"), initializer=_prepare_worker)
+    pool = ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("forkserver"), initializer=_prepare_worker
+    )
     try:
         yield pool
     except BrokenProcessPool as error:

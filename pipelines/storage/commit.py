@@ -98,7 +98,9 @@ def write_bytes(path: Path, content: bytes) -> str:
 
 def write_json(path: Path, value: Any) -> str:
     """Commits a JSON file with keys in order, so that equal values are equal bytes; returns its SHA-256."""
-    return write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode("utf-8", "surrogatepass"))
+    return write_bytes(
+        path, (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode("utf-8", "surrogatepass")
+    )
 
 
 def sync_folder(folder: Path) -> None:
@@ -135,17 +137,17 @@ def lock(directory: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            holder = _holder(path)
+            who = holder(path)
             os.close(descriptor)
-            raise InputError(f"{directory} is being written by another run ({holder}): wait for it, or stop it") from None
+            raise InputError(f"{directory} is being written by another run ({who}): wait for it, or stop it") from None
         with contextlib.suppress(FileNotFoundError):
             if os.stat(path).st_ino == os.fstat(descriptor).st_ino:
                 break
         os.close(descriptor)  # the holder removed the file between our two calls
     try:
-        holder = _holder(path)
-        if holder and not holder.startswith(f"host {socket.gethostname()},"):
-            raise InputError(f"{directory} is locked by a run on another host ({holder}): if it is dead, remove {path}")
+        who = holder(path)
+        if who and not who.startswith(f"host {socket.gethostname()},"):
+            raise InputError(f"{directory} is locked by a run on another host ({who}): if it is dead, remove {path}")
         os.ftruncate(descriptor, 0)
         content = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
         os.pwrite(descriptor, json.dumps(content).encode(), 0)
@@ -159,7 +161,8 @@ def lock(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _holder(path: Path) -> str:
+def holder(path: Path) -> str:
+    """Who holds a lock file, in words; empty if nobody does."""
     try:
         content = json.loads(path.read_bytes())
         return f"host {content['host']}, process {content['pid']}, for {time.time() - content['since']:.0f} s"

@@ -99,7 +99,7 @@ def check_configuration(directory: Path, configuration: dict[str, Any]) -> None:
 def publish(
     directory: Path, attempts: Iterable[AttemptFile], manifest: dict[str, Any], describe: Describe, *, old: str
 ) -> None:
-    """Replaces the output: `_SUCCESS` goes first, then new parts come in, old ones (`old`, a pattern) go, `_SUCCESS` comes.
+    """Replaces the output: `_SUCCESS` goes, new parts come in, old ones (`old`, a pattern) go, `_SUCCESS` comes last.
 
     `attempts` are synced files that lack only their names; `describe` tells what goes into `run.json`.
     """

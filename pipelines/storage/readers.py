@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +60,9 @@ def read_batches(slices: Sequence[Slice], reading: Reading) -> Iterator[Batch]:
 
     Raises InputError when an input that was listed cannot be opened any more.
     """
-    for (kind, encoding), group in itertools.groupby(slices, lambda piece: (piece.source.format, piece.source.encoding)):
+    for (kind, encoding), group in itertools.groupby(
+        slices, lambda piece: (piece.source.format, piece.source.encoding)
+    ):
         pieces = list(group)
         try:
             if kind == "document":
@@ -279,7 +281,13 @@ def _plain_lines(piece: Slice, reading: Reading) -> Iterator[Batch]:
         starts = begins[~blank]
         offsets = np.concatenate([starts, [len(lines.data)]]) if len(starts) else np.zeros(1, np.int64)
         yield Batch(
-            lines.data, offsets, [source.label] * len(starts), [source.place], starts + lines.start, lines.dead, _named(source)
+            lines.data,
+            offsets,
+            [source.label] * len(starts),
+            [source.place],
+            starts + lines.start,
+            lines.dead,
+            _named(source),
         )
 
 
@@ -289,7 +297,9 @@ def _named(source: Source) -> str:
     return "utf-8" if wide else source.encoding
 
 
-def _parsed_lines(piece: Slice, reading: Reading, parse: "Callable[[bytes, Reading], tuple[bytes, str]]") -> Iterator[Batch]:
+def _parsed_lines(
+    piece: Slice, reading: Reading, parse: "Callable[[bytes, Reading], tuple[bytes, str]]"
+) -> Iterator[Batch]:
     """A record a line, of which `parse` makes text and label; it raises ValueError for a bad one."""
     source = piece.source
     for lines in _lines(piece, reading.max_document_bytes):
@@ -355,7 +365,9 @@ def _parquet(piece: Slice, reading: Reading) -> Iterator[Batch]:
         table = pq.ParquetFile(file)
         names = table.schema_arrow.names
         if reading.text_field not in names:
-            raise InputError(f"{source.place}: no column {reading.text_field!r} (--text-field); it has {', '.join(names)}")
+            raise InputError(
+                f"{source.place}: no column {reading.text_field!r} (--text-field); it has {', '.join(names)}"
+            )
         columns = [name for name in (reading.text_field, reading.label_field) if name in names]
         row = 0
         for group in range(table.metadata.num_row_groups):

@@ -14,7 +14,7 @@ from pipelines.storage.sources import Source
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`shards`: what there is to do. `kept`: entries of committed shards. `inputs`: what a manifest tells of the inputs."""
+    """`shards`: what there is to do. `kept`: entries of committed shards. `inputs`: of the inputs, for the manifest."""
 
     shards: Sequence[Shard]
     kept: Sequence[Entry]
@@ -80,4 +80,4 @@ def _slices(entry: Any, current: dict[str, Source]) -> list[Slice]:
 
 def _overlaps(piece: Slice, taken: Sequence[tuple[int, int]]) -> bool:
     """Whether the slice, or for an empty source the source, is taken."""
-    return any(begin < piece.end and piece.begin < end or begin == end for begin, end in taken)
+    return any((begin < piece.end and piece.begin < end) or begin == end for begin, end in taken)

@@ -1,6 +1,7 @@
 """Shards: balanced lists of slices of the inputs, identified by what they hold and how it is counted."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -36,18 +37,18 @@ def digest(value: Any) -> str:
 
 
 def make_shards(slices: Iterable[Slice], *, workers: int, shard_bytes: int, configuration: str) -> list[Shard]:
-    """Packs slices in order into shards of at most about `shard_bytes`, at least four a worker where there is enough."""
+    """Packs slices in order into shards of about `shard_bytes` at most, and four a worker where there is enough."""
     slices = list(slices)
     total = sum(map(_size, slices))
     target = max(min(shard_bytes, -(-total // (SHARDS_PER_WORKER * workers))), min(SMALLEST_SHARD, shard_bytes), 1)
-    groups: list[list[Slice]] = [[]]
-    filled = 0
+    count = max(1, -(-total // target))
+    groups: list[list[Slice]] = [[] for _ in range(count)]
+    position = 0
     for piece in _split(slices, target):
-        if groups[-1] and filled + _size(piece) / 2 > target:
-            groups.append([])
-            filled = 0
-        groups[-1].append(piece)
-        filled += _size(piece)
+        # A slice goes where its middle falls, when the whole is divided evenly.
+        middle = position + _size(piece) // 2
+        groups[min(count - 1, middle * count // max(1, total))].append(piece)
+        position += _size(piece)
     return [make_shard(group, configuration=configuration) for group in groups if group]
 
 
@@ -63,7 +64,7 @@ def whole(source: Source) -> Slice:
 
 
 def splittable(source: Source) -> bool:
-    """Whether a byte range can be read alone: row groups, or plain lines in an encoding where byte `\\n` ends a line."""
+    """Whether a byte range can be read alone: row groups, or plain lines where byte `\\n` ends a line."""
     wide = source.encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32", "utf16", "utf32"))
     return source.format != "document" and not source.compression and not wide
 
@@ -91,5 +92,5 @@ def _split(slices: Iterable[Slice], target: int) -> Iterable[Slice]:
             continue
         pieces = -(-_size(piece) // target)
         bounds = [piece.begin + _size(piece) * index // pieces for index in range(pieces + 1)]
-        for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+        for begin, end in itertools.pairwise(bounds):
             yield Slice(piece.source, begin, end)

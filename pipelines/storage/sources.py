@@ -82,7 +82,9 @@ def discover(inputs: Sequence[str], reading: Reading) -> list[Source]:
             some = True
             found.setdefault(source.place, source)
         if not some and before == len(found):
-            raise InputError(f"{given}: no document there; directories are searched for {', '.join(reading.patterns)} (--pattern)")
+            raise InputError(
+                f"{given}: no document there; directories are searched for {', '.join(reading.patterns)} (--pattern)"
+            )
     return [found[place] for place in sorted(found)]
 
 
@@ -127,7 +129,9 @@ def _local_sources(path: str, reading: Reading) -> Iterator[Source]:
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
 
 
-def _walk(top: str, relative: str, patterns: Sequence[str], above: set[tuple[int, int]]) -> Iterator[tuple[str, int, int]]:
+def _walk(
+    top: str, relative: str, patterns: Sequence[str], above: set[tuple[int, int]]
+) -> Iterator[tuple[str, int, int]]:
     """Files below a folder that match, hidden ones skipped; a link that leads back up is not followed."""
     status = os.stat(os.path.join(top, relative))
     here = (status.st_dev, status.st_ino)
@@ -163,7 +167,7 @@ def _file_sources(path: str, name: str, size: int, version: str, reading: Readin
         return
     chosen = reading.format if reading.format != "auto" else _BY_SUFFIX.get(suffix.lower(), "lines")
     source = Source(path, stem or name, size, version, chosen, reading.encoding, compression)
-    if chosen == "jsonl" and reading.encoding == "auto" or chosen == "parquet":
+    if (chosen == "jsonl" and reading.encoding == "auto") or chosen == "parquet":
         source = replace(source, encoding="utf-8")
     elif reading.encoding == "auto" and chosen in ("lines", "tsv"):
         source = replace(source, encoding=_probe(source))
@@ -250,7 +254,9 @@ def _remote_sources(url: str, reading: Reading) -> Iterator[Source]:
             top = info["name"].rstrip("/")
             for name, below in sorted(filesystem.find(top, detail=True).items()):
                 relative = name[len(top) :].lstrip("/")
-                if any(part.startswith(".") for part in relative.split("/")) or not _matches(relative, reading.patterns):
+                if any(part.startswith(".") for part in relative.split("/")) or not _matches(
+                    relative, reading.patterns
+                ):
                     continue
                 folder = relative.partition("/")
                 label = folder[0] if folder[1] else top.rpartition("/")[2]

@@ -21,7 +21,7 @@ from transforms.compiled import cache_directory
 from transforms.double_array import DoubleArray, code_points
 from transforms.segmentation.kernels import BASIC_PLANE, CHAIN, EMISSION, FIRST, NODE, SYMBOLS
 
-# The classes of `transforms.segmentation.kernels`: digits first, then letters, then symbols, full stop and percent first.
+# In the order of the kernels' classes: digits, letters, symbols with full stop and percent first.
 _LETTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SYMBOLS = ".%+#&_-"
 _HAN = range(0x4E00, 0x9FD6)
@@ -66,7 +66,7 @@ class Dictionary:
         Compiled forms are kept by content hash. Raises DictionaryError for a bad line, OSError for a missing file.
         """
         content_hash = dictionary_hash(path, user_dictionaries=user_dictionaries)
-        folder = cache_directory("dictionaries") / content_hash[:32]
+        folder = compiled_folder(content_hash)
         if not (folder / "dictionary.json").exists():
             _save(folder, _compile(path, user_dictionaries))
         unknown = float.fromhex(json.loads((folder / "dictionary.json").read_text())["unknown"])
@@ -75,7 +75,7 @@ class Dictionary:
 
 
 def dictionary_hash(path: str | Path | None = None, *, user_dictionaries: Sequence[str | Path] = ()) -> str:
-    """SHA-256 over everything that shapes a compiled dictionary: the files in order, jieba's version and tables, our code."""
+    """SHA-256 over all that shapes a compiled dictionary: the files in order, jieba's version and tables, our code."""
     package = _jieba_folder()
     digest = hashlib.sha256(f"jieba {version('jieba')}".encode())
     tables = [package / "finalseg" / f"prob_{name}.py" for name in ("start", "trans", "emit")]
@@ -85,6 +85,11 @@ def dictionary_hash(path: str | Path | None = None, *, user_dictionaries: Sequen
     return digest.hexdigest()
 
 
+def compiled_folder(content_hash: str) -> Path:
+    """Where the compiled form of a dictionary is, or will be."""
+    return cache_directory("dictionaries") / content_hash[:32]
+
+
 def _jieba_folder() -> Path:
     found = importlib.util.find_spec("jieba")
     if found is None or found.origin is None:
@@ -92,7 +97,9 @@ def _jieba_folder() -> Path:
     return Path(found.origin).parent
 
 
-def _frequencies(path: str | Path | None, user_dictionaries: Sequence[str | Path]) -> tuple[dict[str, int], int, set[str]]:
+def _frequencies(
+    path: str | Path | None, user_dictionaries: Sequence[str | Path]
+) -> tuple[dict[str, int], int, set[str]]:
     """jieba's own word frequencies, their total, and the words that are to be split by force.
 
     They come from a private jieba tokenizer, never from a second reading of the formats: what a user word without

@@ -1,6 +1,7 @@
+# mypy: allow-untyped-defs, allow-untyped-calls
 """The compiled inner loops of segmentation and counting; every number and every tie is jieba 0.42.1's.
 
-A character's code tells its class: 0 stands outside jieba's blocks, up to LETTERS an ASCII letter or digit, up to
+A character's code tells its class: 0 stands outside jieba's blocks, to LETTERS an ASCII letter or digit, to
 SYMBOLS one of `+#&._%-`, above it Han. Nothing is allocated here: a kernel that runs out of room says how much it needs.
 """
 
@@ -35,7 +36,7 @@ PROGRESS = np.dtype([("document", "i8"), ("position", "i8"), ("unknown", "i8"), 
 
 
 @helper
-def _encode(points, begin, end, table, first, nodes, codes, second):  # type: ignore[no-untyped-def]
+def _encode(points, begin, end, table, first, nodes, codes, second):
     """Fills the codes of a text, and for each position the node that it and the next character lead to, or 0.
 
     Without a branch that depends on the text: half of these steps miss the nearest caches, and so they overlap.
@@ -53,7 +54,7 @@ def _encode(points, begin, end, table, first, nodes, codes, second):  # type: ig
 
 
 @helper
-def _best_route(codes, second, begin, length, first, nodes, scores, unknown, route):  # type: ignore[no-untyped-def]
+def _best_route(codes, second, begin, length, first, nodes, scores, unknown, route):
     """Fills route[0..length] right to left; scores are added in jieba's order, ties go to the longer word.
 
     What is no word has the score NaN, or minus infinity for a character that is not there: it never wins.
@@ -91,7 +92,7 @@ def _best_route(codes, second, begin, length, first, nodes, scores, unknown, rou
 
 
 @helper
-def _node_of(codes, begin, end, nodes):  # type: ignore[no-untyped-def]
+def _node_of(codes, begin, end, nodes):
     """The node of codes[begin:end], 0 where the trie has no such path."""
     node = 0
     for position in range(begin, end):
@@ -103,7 +104,7 @@ def _node_of(codes, begin, end, nodes):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _viterbi(codes, begin, end, emissions, chain, path):  # type: ignore[no-untyped-def]
+def _viterbi(codes, begin, end, emissions, chain, path):
     """Fills path[0..end-begin].tally with the states B 0, E 1, M 2, S 3; ties go to the greater letter, as in jieba."""
     hmm = chain[0]
     emission = emissions[codes[begin]]
@@ -149,7 +150,7 @@ def _viterbi(codes, begin, end, emissions, chain, path):  # type: ignore[no-unty
 
 
 @helper
-def _put(tokens, count, begin, end, tally):  # type: ignore[no-untyped-def]
+def _put(tokens, count, begin, end, tally):
     tokens[count].begin = begin
     tokens[count].end = end
     tokens[count].tally = tally
@@ -157,7 +158,7 @@ def _put(tokens, count, begin, end, tally):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _put_guessed(tokens, count, begin, end, codes, nodes, forced):  # type: ignore[no-untyped-def]
+def _put_guessed(tokens, count, begin, end, codes, nodes, forced):
     """Adds a word of the hidden Markov model; one that a user dictionary gave frequency 0 falls into characters."""
     if len(forced) > 1 and forced[_node_of(codes, begin, end, nodes)]:
         for position in range(begin, end):
@@ -167,7 +168,7 @@ def _put_guessed(tokens, count, begin, end, codes, nodes, forced):  # type: igno
 
 
 @helper
-def _cut_singles(codes, begin, end, nodes, emissions, chain, forced, path, tokens, count):  # type: ignore[no-untyped-def]
+def _cut_singles(codes, begin, end, nodes, emissions, chain, forced, path, tokens, count):
     """Cuts a run of single characters as jieba's `finalseg.cut`, unless the whole run is a word of the dictionary."""
     if nodes[_node_of(codes, begin, end, nodes)].word != 0:
         for position in range(begin, end):
@@ -212,9 +213,7 @@ def _cut_singles(codes, begin, end, nodes, emissions, chain, forced, path, token
 
 
 @helper
-def _cut_block(
-    codes, second, begin, end, first, nodes, scores, unknown, emissions, chain, forced, hmm, route, tokens
-):  # type: ignore[no-untyped-def]  # fmt: skip
+def _cut_block(codes, second, begin, end, first, nodes, scores, unknown, emissions, chain, forced, hmm, route, tokens):
     """Cuts one block, which has at most as many tokens as characters; returns how many."""
     length = end - begin
     _best_route(codes, second, begin, length, first, nodes, scores, unknown, route)
@@ -241,8 +240,23 @@ def _cut_block(
     return count
 
 
-@kernel(POINT, CODE, CODE, np.dtype("i4"), FIRST, NODE, np.dtype("f8"), float, EMISSION, CHAIN, np.dtype("u1"), int, POSITION, TOKEN)
-def cut(points, table, codes, second, first, nodes, scores, unknown, emissions, chain, forced, hmm, route, tokens):  # type: ignore[no-untyped-def]
+@kernel(
+    POINT,
+    CODE,
+    CODE,
+    np.dtype("i4"),
+    FIRST,
+    NODE,
+    np.dtype("f8"),
+    float,
+    EMISSION,
+    CHAIN,
+    np.dtype("u1"),
+    int,
+    POSITION,
+    TOKEN,
+)
+def cut(points, table, codes, second, first, nodes, scores, unknown, emissions, chain, forced, hmm, route, tokens):
     """Cuts one text; `codes`, `route` (one longer) and `tokens` have room for every character; returns the tokens."""
     length = len(points)
     _encode(points, 0, length, table, first, nodes, codes, second)
@@ -258,14 +272,16 @@ def cut(points, table, codes, second, first, nodes, scores, unknown, emissions, 
             while end < length and codes[end] != 0:
                 end += 1
             into = tokens[count:]
-            count += _cut_block(codes, second, begin, end, first, nodes, scores, unknown, emissions, chain, forced, hmm, route, into)
+            count += _cut_block(
+                codes, second, begin, end, first, nodes, scores, unknown, emissions, chain, forced, hmm, route, into
+            )
         begin = end
     return count
 
 
 @kernel(CODE, NODE, TOKEN, int, TOKEN)
-def expand_for_search(codes, nodes, tokens, count, out):  # type: ignore[no-untyped-def]
-    """Puts before each token the dictionary's words of two and three characters inside it; `out` holds 3 a character."""
+def expand_for_search(codes, nodes, tokens, count, out):
+    """Puts before each token the words of two and three characters inside it; `out` has room for 3 a character."""
     total = 0
     for index in range(count):
         begin, end = tokens[index].begin, tokens[index].end
@@ -279,7 +295,7 @@ def expand_for_search(codes, nodes, tokens, count, out):  # type: ignore[no-unty
 
 
 @helper
-def _is_space(point):  # type: ignore[no-untyped-def]
+def _is_space(point):
     """What `str.isspace` calls white space."""
     if point < 0x85:
         return point == 0x20 or 0x09 <= point <= 0x0D or 0x1C <= point <= 0x1F
@@ -297,7 +313,7 @@ def _is_space(point):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _mark(tallies, index, document):  # type: ignore[no-untyped-def]
+def _mark(tallies, index, document):
     tallies[index].count += 1
     # Added, not branched on: whether a document holds a word already is hard to foresee.
     tallies[index].documents += np.uint32(tallies[index].document != document)
@@ -305,7 +321,7 @@ def _mark(tallies, index, document):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _mark_unknown(points, begin, end, document, slots, words, tallies, arena, progress):  # type: ignore[no-untyped-def]
+def _mark_unknown(points, begin, end, document, slots, words, tallies, arena, progress):
     """Counts a word by open addressing; the caller has made sure that there is room for one more."""
     mask = np.uint64(len(slots) - 1)
     word_hash = np.uint64(0xCBF29CE484222325)
@@ -342,7 +358,7 @@ def _mark_unknown(points, begin, end, document, slots, words, tallies, arena, pr
 
 
 @kernel(UNKNOWN, int, np.dtype("i4"))
-def rehash(words, count, slots):  # type: ignore[no-untyped-def]
+def rehash(words, count, slots):
     """Enters the words anew into empty slots, a power of two of them."""
     mask = np.uint64(len(slots) - 1)
     for index in range(count):
@@ -354,16 +370,61 @@ def rehash(words, count, slots):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    POINT, np.dtype("i8"), CODE, CODE, np.dtype("i4"), FIRST, NODE, np.dtype("f8"), float, EMISSION, CHAIN, np.dtype("u1"), int, int,
-    POSITION, TOKEN, int, TALLY, np.dtype("i4"), UNKNOWN, TALLY, np.dtype("u4"), PROGRESS, np.dtype("i8"),
-)  # fmt: skip
+    POINT,
+    np.dtype("i8"),
+    CODE,
+    CODE,
+    np.dtype("i4"),
+    FIRST,
+    NODE,
+    np.dtype("f8"),
+    float,
+    EMISSION,
+    CHAIN,
+    np.dtype("u1"),
+    int,
+    int,
+    POSITION,
+    TOKEN,
+    int,
+    TALLY,
+    np.dtype("i4"),
+    UNKNOWN,
+    TALLY,
+    np.dtype("u4"),
+    PROGRESS,
+    np.dtype("i8"),
+)
 def tally(
-    points, offsets, table, codes, second, first, nodes, scores, unknown, emissions, chain, forced, hmm, mode,
-    route, tokens, first_document, tallies, slots, words, word_tallies, arena, progress, totals,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+    points,
+    offsets,
+    table,
+    codes,
+    second,
+    first,
+    nodes,
+    scores,
+    unknown,
+    emissions,
+    chain,
+    forced,
+    hmm,
+    mode,
+    route,
+    tokens,
+    first_document,
+    tallies,
+    slots,
+    words,
+    word_tallies,
+    arena,
+    progress,
+    totals,
+):
     """Counts the tokens of documents `points[offsets[i]:offsets[i + 1]]`, from where `progress` stands.
 
-    `totals[i]` grows by the tokens of document i. White space is not counted. Returns 0 when done, or the length of a block for which route, tokens, words or arena have no room.
+    `totals[i]` grows by the tokens of document i, white space left out. Returns 0 when done, or the length of a block
+    for which route, tokens, words or arena have no room.
     """
     for item in range(progress[0].document, len(offsets) - 1):
         length = offsets[item + 1]

@@ -43,9 +43,21 @@ class Segmenter:
         data, size = self.dictionary, len(points)
         codes, tokens = np.empty(size, np.uint16), np.empty(size, TOKEN)
         count = kernels.cut(
-            points, data.table, codes, np.empty(size, np.int32), data.first, data.nodes, data.scores, data.unknown, data.emissions, data.chain, data.forced, self.hmm,
-            np.empty(size + 1, POSITION), tokens,
-        )  # fmt: skip
+            points,
+            data.table,
+            codes,
+            np.empty(size, np.int32),
+            data.first,
+            data.nodes,
+            data.scores,
+            data.unknown,
+            data.emissions,
+            data.chain,
+            data.forced,
+            self.hmm,
+            np.empty(size + 1, POSITION),
+            tokens,
+        )
         if self.tokenizer == "search":
             words, tokens = tokens, np.empty(3 * size, TOKEN)
             count = kernels.expand_for_search(codes, data.nodes, words, count, tokens)
@@ -94,10 +106,31 @@ class WordCounter:
         data, segmenter = self.segmenter.dictionary, self.segmenter
         self._progress["document"] = self._progress["position"] = 0
         while size := kernels.tally(
-            points, offsets, data.table, self._codes, self._second, data.first, data.nodes, data.scores, data.unknown, data.emissions, data.chain, data.forced,
-            segmenter.hmm, self._mode, self._route, self._tokens, self._documents + 1, self._tallies,
-            self._slots, self._unknown, self._unknown_tallies, self._arena, self._progress, totals,
-        ):  # fmt: skip
+            points,
+            offsets,
+            data.table,
+            self._codes,
+            self._second,
+            data.first,
+            data.nodes,
+            data.scores,
+            data.unknown,
+            data.emissions,
+            data.chain,
+            data.forced,
+            segmenter.hmm,
+            self._mode,
+            self._route,
+            self._tokens,
+            self._documents + 1,
+            self._tallies,
+            self._slots,
+            self._unknown,
+            self._unknown_tallies,
+            self._arena,
+            self._progress,
+            totals,
+        ):
             self._make_room(size)
         self._documents += len(offsets) - 1
         return totals

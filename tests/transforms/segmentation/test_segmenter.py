@@ -230,18 +230,19 @@ def test_more_unknown_text_than_there_is_room_for(segmenter: Segmenter) -> None:
         assert sorted(held for _, held in counts.values())[-401:] == [2] * 401
 
 
-def test_every_character_is_counted_once_and_in_its_place(segmenter: Segmenter) -> None:
+@pytest.mark.parametrize("tokenizer", ["words", "characters"])
+def test_every_character_is_counted_in_its_place(stock: Dictionary, tokenizer: Tokenizer) -> None:
     characters = [chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000]
     astral = [character for character in characters if character > "\uffff"]
     documents = ["，".join(characters), "".join(astral[:70_000]), "，" + "".join(astral[-70_000:])]
-    counts = table_of(segmenter.count(documents))
+    counts = table_of(Segmenter(stock, tokenizer=tokenizer).count(documents))
     expected = {character: (1, 1) for character in characters if not character.isspace()}
     expected |= dict.fromkeys(astral[:70_000] + astral[-70_000:], (2, 2))
     expected["，"] = (len(characters) - 1 + 1 + 1, 2)
     assert counts == expected
 
 
-@settings(max_examples=20)
+@settings(max_examples=5)
 @given(st.data())
 def test_counter_that_has_grown_counts_on(segmenter: Segmenter, data: st.DataObject) -> None:
     counter = WordCounter(segmenter)

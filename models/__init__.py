@@ -1,0 +1,1 @@
+"""What is learned: encoders and heads. Imports neither `transforms` nor `pipelines`."""

@@ -1,0 +1,271 @@
+"""The command `hanmill`: arguments in, calls out; what runs is in the jobs."""
+
+import os
+import signal
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+STARTED = time.time()
+
+import typer  # noqa: E402  the clock starts before the imports, as a user's does
+
+from pipelines.errors import DONE, INTERRUPTED, HanmillError, UsageError  # noqa: E402
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Chinese corpora to word counts, vocabularies and records."
+)
+
+
+class EngineName(StrEnum):
+    LOCAL = "local"
+
+
+class TokenizerName(StrEnum):
+    WORDS = "words"
+    SEARCH = "search"
+    CHARACTERS = "characters"
+
+
+class NormalizationName(StrEnum):
+    NONE = "none"
+    NFKC = "nfkc"
+
+
+class FormatName(StrEnum):
+    AUTO = "auto"
+    LINES = "lines"
+    TSV = "tsv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+    DOCUMENT = "document"
+
+
+class ErrorsName(StrEnum):
+    DEAD_LETTER = "dead-letter"
+    REPLACE = "replace"
+
+
+Directory = Annotated[Path, typer.Argument(help="Output folder of a run.", show_default=False)]
+
+
+@app.command(epilog="Exit codes: 0 done, 2 usage, 3 input, 4 too many bad records, 5 engine, 130 interrupted.")
+def count(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Directories, files, globs, archives or URLs.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Output folder.", show_default=False)],
+    engine: Annotated[EngineName, typer.Option(help="Where tasks run.")] = EngineName.LOCAL,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; default: all cores.", show_default=False)
+    ] = None,
+    by_label: Annotated[bool, typer.Option("--by-label", help="A column of counts for each label.")] = False,
+    min_count: Annotated[int, typer.Option(min=1, help="Leave out rarer words; changing it recounts nothing.")] = 1,
+    user_dict: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Words to add, in jieba's format; repeatable.")
+    ] = None,
+    dictionary: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Use this instead of jieba's own dictionary.")
+    ] = None,
+    no_hmm: Annotated[bool, typer.Option("--no-hmm", help="Guess no words that are not in the dictionary.")] = False,
+    tokenizer: Annotated[
+        TokenizerName, typer.Option(help="jieba.cut, jieba.cut_for_search, or single characters.")
+    ] = TokenizerName.WORDS,
+    normalize: Annotated[
+        NormalizationName, typer.Option(help="Unicode normalization before cutting.")
+    ] = NormalizationName.NONE,
+    encoding: Annotated[str, typer.Option(help="auto: UTF-8, else GB18030; or any encoding Python knows.")] = "auto",
+    pattern: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB",
+            help="Document files in directories and archives; repeatable.  [default: *.txt *.md]",
+            show_default=False,
+        ),
+    ] = None,
+    format: Annotated[FormatName, typer.Option(help="Of named files; auto goes by suffix.")] = FormatName.AUTO,
+    text_field: Annotated[str, typer.Option(help="JSON field or Parquet column of the text.")] = "text",
+    label_field: Annotated[str, typer.Option(help="JSON field or Parquet column of the label.")] = "label",
+    id_field: Annotated[str, typer.Option(help="JSON field that names a record in messages.")] = "id",
+    shard_bytes: Annotated[str, typer.Option(metavar="SIZE", help="Upper limit of a shard.")] = "32MiB",
+    max_document_bytes: Annotated[
+        str, typer.Option(metavar="SIZE", help="Longer documents are bad records.")
+    ] = "64MiB",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs left in DIR.")] = False,
+    errors: Annotated[
+        ErrorsName, typer.Option(help="What to do with bytes that cannot be decoded.")
+    ] = ErrorsName.DEAD_LETTER,
+    max_bad_records: Annotated[
+        str, typer.Option(metavar="N|P%", help="More bad records end the run with exit code 4.")
+    ] = "5%",
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.html.")] = False,
+) -> None:
+    """Count the words of a corpus, exactly as jieba cuts them.
+
+    A run that was killed goes on where it stopped; a finished run over the same inputs does nothing.
+    """
+    from pipelines.engines import local
+    from pipelines.progress import watch
+    from pipelines.run import run
+    from pipelines.storage.sources import PATTERNS, Reading
+    from pipelines.word_count import WordCount, check_limit, prepare
+
+    reading = Reading(
+        encoding=encoding,
+        errors=errors.value,
+        format=format.value,
+        patterns=tuple(pattern or PATTERNS),
+        text_field=text_field,
+        label_field=label_field,
+        id_field=id_field,
+        max_document_bytes=parse_size(max_document_bytes, "--max-document-bytes"),
+    )
+    paths = tuple(str(path) for path in user_dict or ())
+    job = WordCount(
+        tuple(inputs),
+        out,
+        prepare(str(dictionary) if dictionary else None, paths),
+        reading,
+        tokenizer.value,
+        not no_hmm,
+        normalize.value,
+        str(dictionary) if dictionary else None,
+        paths,
+        by_label,
+        min_count,
+        parse_size(shard_bytes, "--shard-bytes"),
+        check_limit(max_bad_records),
+    )
+    engines = {EngineName.LOCAL: local.run}
+    cores = len(os.sched_getaffinity(0))
+    outcome = run(
+        job,
+        engine=engines[engine],
+        engine_name=engine.value,
+        workers=workers or cores,
+        fresh=fresh,
+        watch=watch(),
+        started=STARTED,
+    )
+    _tell_outcome(out, outcome)
+    if not no_report and not (outcome.repeated and (out / "report.html").exists()):
+        from pipelines.report import write_report
+
+        print(f"report: {write_report(out)}")
+
+
+def _tell_outcome(out: Path, outcome: Any) -> None:
+    totals, run = outcome.manifest["totals"], outcome.run
+    if outcome.repeated:
+        print(f"{out}: up to date, nothing to do")
+    dead = f", {totals['dead_letters']:,} bad records in {out / 'dead_letters.jsonl'}" if totals["dead_letters"] else ""
+    print(f"{totals['documents']:,} documents, {totals['tokens']:,} tokens, {totals['words']:,} words{dead}")
+    if not outcome.repeated:
+        speed = run["bytes_per_second"] / 1e6
+        rate = f"{run['documents_per_second']:,.0f} documents/s, {speed:,.1f} MB/s"
+        print(f"{run['seconds']:.2f} s, {rate}, {run['workers']} workers")
+    parts = outcome.manifest["parts"]
+    print(f"counts: {out / parts[0]['name']}" + (f" and {len(parts) - 1} more" if len(parts) > 1 else ""))
+
+
+@app.command()
+def show(directory: Directory, top: Annotated[int, typer.Option(min=1, help="How many words.")] = 50) -> None:
+    """Show the most frequent words of a finished count."""
+    from pipelines.show import top_words
+
+    top_words(directory, top)
+
+
+@app.command()
+def verify(directory: Directory) -> None:
+    """Read every file of a finished output again and compare it with its checksum."""
+    from pipelines.errors import InputError
+    from pipelines.storage.manifest import verify as verify_output
+
+    if wrong := verify_output(directory):
+        raise InputError("\n".join(wrong))
+    print(f"{directory}: every file is as it was written")
+
+
+@app.command()
+def status(directory: Directory) -> None:
+    """Tell how far a run is: finished, running, or stopped with so many shards kept."""
+    from pipelines.show import tell_status
+
+    tell_status(directory)
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the corpus goes.", show_default=False)],
+    documents: Annotated[int, typer.Option(min=1, help="How many.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another corpus.")] = 0,
+) -> None:
+    """Make a corpus in THUCNews' layout, always the same for one seed."""
+    from pipelines.errors import InputError
+    from pipelines.sample import write_sample
+
+    try:
+        size = write_sample(out, documents=documents, seed=seed)
+    except OSError as error:
+        raise InputError(str(error)) from error
+    print(f"{out}: {documents:,} documents, {size / 1e6:,.1f} MB")
+
+
+@app.command()
+def doctor() -> None:
+    """Tell what is installed, which engines can run here, and how to mend what is missing."""
+    from pipelines.show import tell_health
+
+    if not tell_health():
+        raise typer.Exit(5)
+
+
+def parse_size(text: str, option: str) -> int:
+    """Bytes of `64`, `64kB`, `32MiB` and the like; raises UsageError."""
+    units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
+    number = text.strip().rstrip("BbKkMmGgIi")
+    unit = text.strip()[len(number) :].upper()
+    try:
+        size = int(float(number) * units[unit])
+    except (ValueError, KeyError, OverflowError):
+        raise UsageError(f"{option} {text}: not a size; write bytes, or 64kB, 32MiB, 1GiB") from None
+    if size < 1:
+        raise UsageError(f"{option} {text}: must be at least one byte")
+    return size
+
+
+def main() -> NoReturn:
+    """Runs the command and ends the process with its documented exit code."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["count"] and "--help" not in arguments and len(os.sched_getaffinity(0)) > 1:
+        from pipelines.engines import local
+
+        local.start_early()
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    code: Any = DONE
+    try:
+        code = app(standalone_mode=False) or DONE
+    except HanmillError as error:
+        print(f"hanmill: {error}", file=sys.stderr)
+        code = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        print("hanmill: interrupted; the same command goes on from here", file=sys.stderr)
+        code = INTERRUPTED
+    except Exception as error:
+        code = _show_usage_error(error)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def _show_usage_error(error: Exception) -> int:
+    if not hasattr(error, "show") or not hasattr(error, "exit_code"):
+        raise error
+    error.show()
+    return int(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Progress as a person wants it: one live line on a terminal, plain lines in a log."""
+
+import sys
+import time
+from typing import Any
+
+from pipelines.engines.job import Progress
+from pipelines.run import Watch
+from pipelines.storage.resume import Plan
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+def watch() -> Watch:
+    """The display for standard error: live on a terminal, else lines."""
+    return LiveWatch() if sys.stderr.isatty() else LineWatch()
+
+
+class LineWatch(Watch):
+    """A line when a stage begins, and one every ten seconds."""
+
+    def __init__(self) -> None:
+        self._begun = self._told = time.monotonic()
+        self._done = self._documents = self._total = 0
+        self._stage = ""
+
+    def planned(self, plan: Plan) -> None:
+        self._begun = time.monotonic()
+        self._total = sum(shard.size for shard in plan.shards)
+        kept = f", {len(plan.kept)} kept from before" if plan.kept else ""
+        self._tell(f"{len(plan.shards)} shards to count{kept}, {self._total / 1e6:,.1f} MB")
+
+    def progressed(self, progress: Progress) -> None:
+        self.stage(progress.stage)
+        if progress.shard is None:
+            return
+        self._done += progress.shard.size
+        self._documents += progress.entry.totals.get("documents", 0)
+        if time.monotonic() - self._told >= SECONDS_BETWEEN_LINES:
+            self._tell(self.describe())
+
+    def stage(self, name: str) -> None:
+        if name != self._stage:
+            if self._stage == "map":
+                self._tell(self.describe())
+            self._stage = name
+
+    def describe(self) -> str:
+        """Share, speed and time left."""
+        seconds = max(time.monotonic() - self._begun, 1e-3)
+        rate = self._done / seconds
+        left = (self._total - self._done) / rate if rate else 0.0
+        share = 100 * self._done / self._total if self._total else 100.0
+        return (
+            f"{share:.0f} %  {self._documents:,} documents  {self._documents / seconds:,.0f} documents/s  "
+            f"{rate / 1e6:,.1f} MB/s  ETA {left:.0f} s"
+        )
+
+    def _tell(self, text: str) -> None:
+        self._told = time.monotonic()
+        print(f"hanmill: {text}", file=sys.stderr, flush=True)
+
+
+class LiveWatch(Watch):
+    """A bar for the shards, with documents/s, MB/s and time left."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+        self._bar: Any = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description:<7}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %  {task.fields[speed]}"),
+            TimeRemainingColumn(compact=True),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task: Any = None
+        self._begun = 0.0
+        self._done = self._documents = 0
+
+    def planned(self, plan: Plan) -> None:
+        self._begun = time.monotonic()
+        total = sum(shard.size for shard in plan.shards)
+        self._task = self._bar.add_task("count", total=total or None, speed="")
+        self._bar.start()
+
+    def progressed(self, progress: Progress) -> None:
+        if progress.shard is None:
+            self._bar.update(self._task, description="merge")
+            return
+        self._done += progress.shard.size
+        self._documents += progress.entry.totals.get("documents", 0)
+        seconds = max(time.monotonic() - self._begun, 1e-3)
+        speed = f"{self._documents / seconds:,.0f} documents/s  {self._done / seconds / 1e6:,.1f} MB/s"
+        self._bar.update(self._task, completed=self._done, speed=speed)
+
+    def stage(self, name: str) -> None:
+        self._bar.update(self._task, description="write")
+
+    def close(self) -> None:
+        self._bar.stop()
