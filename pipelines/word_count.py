@@ -327,7 +327,7 @@ def _counter(job: WordCount) -> WordCounter:
     """This process's counter: its large arrays are made once."""
     options = (job.tokenizer, job.hmm, job.dictionary, job.user_dictionaries, job.dictionary_hash)
     counter = _counter_of(_segmenter(*options))
-    counter.counts()  # a task that failed half-way may have left some
+    counter.clear()  # a task that failed half-way may have left some
     return counter
 
 

@@ -20,10 +20,6 @@ settings.register_profile("hanmill", deadline=None)  # a first example may compi
 settings.load_profile("hanmill")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: takes minutes, or needs the corpora that HANMILL_DATA names")
-
-
 @contextmanager
 def _fresh_cache() -> Iterator[Path]:
     kernels = cache_directory("kernels")

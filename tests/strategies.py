@@ -20,8 +20,8 @@ LETTERS = "abzABZéßτ019²٣"
 SYMBOLS = "+#&._%-"
 FULL_WIDTH = "Ａｚ０９．％＋－＿＃＆，。！？（）《》、"
 PIECES = (
-    "3.5%", "3.5.7%%", "100%", ".5", "5.", "a.5", "a.b", "1.5e-3", "C++", "C#", "T恤", "AT&T", "A-B", "x_y", "B超", "卡拉OK",
-    "\r\n", "\r", "\n\r", "\r\r\n", "中·国", "大 学", "...", "--", "%.", "e\u0301", "1\u20e3", "\ufeff中", "中\u200b国",
+    "3.5%", "3.5.7%%", "100%", ".5", "5.", "a.5", "a.b", "1.5e-3", "C++", "C#", "T恤", "AT&T", "A-B", "x_y", "B超",
+    "卡拉OK", "\r\n", "\r", "\n\r", "\r\r\n", "中·国", "大 学", "...", "--", "%.", "e\u0301", "1\u20e3", "\ufeff中", "中\u200b国",
 )  # fmt: skip
 
 _ALL = HAN + BORDERS + ASTRAL + SPACES + NO_SPACES + COMBINING + LETTERS + SYMBOLS + FULL_WIDTH
@@ -84,7 +84,9 @@ Rows = list[tuple[str, str, int, int]]
 @st.composite
 def counted_runs(draw: st.DrawFn, *, labelled: bool) -> tuple[Rows, list[list[pa.Table]]]:
     """Rows (word, label, count, documents) and the same rows as sorted runs, each cut into tables anywhere."""
-    keys = st.tuples(st.text("ab中国\uffff\U00020000", min_size=1, max_size=2), st.sampled_from("xyz" if labelled else "x"))
+    keys = st.tuples(
+        st.text("ab中国\uffff\U00020000", min_size=1, max_size=2), st.sampled_from("xyz" if labelled else "x")
+    )
     numbers = st.tuples(st.integers(1, 1 << 40), st.integers(1, 1 << 20))
     rows: Rows = []
     runs: list[list[pa.Table]] = []

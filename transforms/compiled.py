@@ -117,6 +117,10 @@ class Kernel:
         if not self.compiled:
             replace_file(self.object_file, _compile(self))
 
+    def load(self) -> None:
+        """Loads the machine code, which a first call would do; a forked process then has it."""
+        _ = self._entry
+
     @functools.cached_property
     def _entry(self) -> Callable[..., int]:
         self.prepare()

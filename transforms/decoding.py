@@ -108,13 +108,13 @@ def _put_pairs(data, position, end, pairs, quads, points, count):  # type: ignor
         if point:
             position += 2
         else:
-            if left < 4 or len(quads) == 0 or lead == 0x80 or lead == 0xFF or not 0x30 <= second <= 0x39:
+            if left < 4 or len(quads) == 0 or lead == 0x80 or not 0x30 <= second <= 0x39:
                 return ~position
             third, fourth = data[np.uint64(position + 2)], data[np.uint64(position + 3)]
             if not 0x81 <= third <= 0xFE or not 0x30 <= fourth <= 0x39:
                 return ~position
             index = (((lead - 0x81) * 10 + second - 0x30) * 126 + third - 0x81) * 10 + fourth - 0x30
-            if lead >= 0x90:  # beyond the basic plane they are in order
+            if lead >= 0x90:  # beyond the basic plane, in order
                 point = index - (0x90 - 0x81) * 12600 + 0x10000
             elif index < len(quads):
                 point = np.int64(quads[index])

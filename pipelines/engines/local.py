@@ -27,7 +27,7 @@ def start_early() -> None:
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    multiprocessing.set_forkserver_preload(["pipelines.word_count"])
+    multiprocessing.set_forkserver_preload(["pipelines.engines.preload"])
     forkserver.ensure_running()
 
 

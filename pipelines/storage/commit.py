@@ -96,10 +96,10 @@ def write_bytes(path: Path, content: bytes) -> str:
     return file.sha256
 
 
-def write_json(path: Path, value: Any) -> str:
+def write_json(path: Path, value: Any, *, indent: int | None = 1) -> str:
     """Commits a JSON file with keys in order, so that equal values are equal bytes; returns its SHA-256."""
     return write_bytes(
-        path, (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode("utf-8", "surrogatepass")
+        path, (json.dumps(value, ensure_ascii=False, indent=indent, sort_keys=True) + "\n").encode("utf-8", "surrogatepass")
     )
 
 

@@ -52,7 +52,7 @@ class Entry:
 
 def write_entry(folder: Path, entry: Entry, **more: Any) -> None:
     """Commits an entry; from then on its task need not run again."""
-    write_json(folder / f"{entry.fingerprint}.json", {**asdict(entry), **more})
+    write_json(folder / f"{entry.fingerprint}.json", {**asdict(entry), **more}, indent=None)
 
 
 def read_entry(folder: Path, fingerprint: str) -> Entry | None:

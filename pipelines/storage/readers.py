@@ -149,8 +149,9 @@ def _document(source: Source, limit: int) -> tuple[bytes, str]:
     else:
         descriptor = os.open(source.path, os.O_RDONLY)
         try:
+            # One byte more than was listed: a shorter answer is the end of the file, without asking again.
             content = os.read(descriptor, source.size + 1)
-            while len(content) <= limit and (more := os.read(descriptor, 1 << 20)):
+            while source.size < len(content) <= limit and (more := os.read(descriptor, 1 << 20)):
                 content += more
         finally:
             os.close(descriptor)

@@ -14,9 +14,7 @@ MODES = [("words", True), ("words", False), ("search", True), ("search", False)]
 
 
 @contextmanager
-def jieba_tokenizer(
-    path: Path | None = None, *, user_dictionaries: Sequence[Path] = ()
-) -> Iterator[jieba.Tokenizer]:
+def jieba_tokenizer(path: Path | None = None, *, user_dictionaries: Sequence[Path] = ()) -> Iterator[jieba.Tokenizer]:
     """A tokenizer of its own with these dictionaries; within, the words that jieba splits by force are only theirs."""
     tokenizer = jieba.Tokenizer() if path is None else jieba.Tokenizer(str(path))
     tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())

@@ -17,6 +17,9 @@ from tests import strategies
 from tests.parity.oracle import MODES, assert_lines_equal, jieba_tokenizer, jieba_tokens
 from transforms.segmentation import Dictionary, Segmenter, Tokenizer
 
+# `Dictionary.load` leaves files open: tests/transforms/segmentation/test_dictionary.py says so.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+
 FreshCache = Callable[[], AbstractContextManager[Path]]
 
 # Sentences around the words of the user dictionaries below, for the model as for the dictionary.
@@ -31,7 +34,7 @@ SENTENCES = (
     "北京大学的大学生在北京大学城北京",
     "韩玉赏鉴凱特琳 Edu Trust认证easy_install is great",
     "靐龘䶮鿕鿖𠮷野家，丂丄丅",
-    "了不后了不要人在和到了要人后不了在和",
+    "了要人了要人人了那说了那不说了要",
     "江大桥武汉市长江大桥武汉市长",
 )
 
@@ -39,9 +42,9 @@ STOCK = Path(jieba.__file__).with_name("dict.txt")
 USER_DICTIONARIES: dict[str, list[str]] = {
     "without-frequency": ["云计算\n云计算机\n计算机云\n机云\n李小福\n创新办\n"],
     "without-frequency-other-order": ["机云\n计算机云\n云计算机\n云计算\n创新办\n李小福\n"],
-    # The frequency that jieba suggests for 了不后 is 12 after 了不 and 11 before it.
-    "suggested-frequency-after-its-parts": ["了不\n了不后\n了要\n了要人\n在和\n在和到\n"],
-    "suggested-frequency-before-its-parts": ["了不后\n了不\n了要人\n了要\n在和到\n在和\n"],
+    # The frequency that jieba suggests for 了要人 is 13 after 了要 and 12 before it.
+    "suggested-frequency-after-its-parts": ["了要\n了要人\n了那\n了那说\n"],
+    "suggested-frequency-before-its-parts": ["了要人\n了要\n了那说\n了那\n"],
     "suggested-frequency-builds-on-words-before": ["江大桥 20000\n长江大\n江大\n武汉市长江\n市长江大桥\n"],
     "frequency-0-splits-after-the-model": ["杭研 0\n李小福 0\n叛徒 0\n"],
     "frequency-0-on-known-words": ["大学 0\n北京大学 0\n北京 0\n计算机 0\n创新 0\n"],
@@ -141,10 +144,10 @@ def test_seeded_noise(segmenter: Segmenter, oracle: jieba.Tokenizer) -> None:
     assert_lines_equal(segmenter, oracle, lines)
 
 
-def test_every_word_alone(segmenter: Segmenter, oracle: jieba.Tokenizer) -> None:
-    if segmenter.tokenizer == "words" and not segmenter.hmm:
-        pytest.skip("held by the search mode, which yields these tokens too")
-    assert_lines_equal(segmenter, oracle, strategies.stock_words())
+@pytest.mark.parametrize("hmm", [True, False], ids=["hmm", "no-hmm"])
+def test_every_word_alone(stock: Dictionary, oracle: jieba.Tokenizer, hmm: bool) -> None:
+    # For search, because that yields the tokens of the other mode too.
+    assert_lines_equal(Segmenter(stock, tokenizer="search", hmm=hmm), oracle, strategies.stock_words())
 
 
 @pytest.mark.parametrize("hmm", [True, False], ids=["hmm", "no-hmm"])
@@ -190,7 +193,7 @@ def test_user_dictionaries_show_their_corners(tmp_path: Path, private_cache: Pat
         return Dictionary.load(user_dictionaries=files_with(tmp_path / name, USER_DICTIONARIES[name]))
 
     after, before = load("suggested-frequency-after-its-parts"), load("suggested-frequency-before-its-parts")
-    assert after.unknown < before.unknown, "the order changed no frequency"
+    assert after.unknown != before.unknown, "the order changed no frequency"
     dotted = load("blanks-and-dots-inside")
     assert dotted.unknown < stock.unknown
     assert dotted.words.tobytes() == stock.words.tobytes()
@@ -213,9 +216,7 @@ def test_oracle_and_dictionary_leave_no_forced_words_behind(tmp_path: Path, priv
 # --- replacement dictionaries ---
 
 
-def test_replacement_with_words_changed(
-    tmp_path: Path, private_cache: Path, shuffled_words: list[str]
-) -> None:
+def test_replacement_with_words_changed(tmp_path: Path, private_cache: Path, shuffled_words: list[str]) -> None:
     order = random.Random(23)
     lines = [f"{word} {order.choice([0, 1, 2, 3, 50, 7000])}" for word in shuffled_words[:150_000]]
     lines += [f"{word} {order.randrange(9)} n" for word in shuffled_words[:500]]  # these stand twice

@@ -12,7 +12,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from transforms.compiled import Kernel, cache_directory, helper, kernel, replace_file
+from transforms.compiled import Kernel, cache_directory, helper, kernel, kernels_of, replace_file
 
 ROOT = Path(__file__).parents[2]
 I4, I8, F8 = np.dtype("i4"), np.dtype("i8"), np.dtype("f8")
@@ -272,6 +272,16 @@ def test_machine_code_is_kept_and_named_by_its_source(cache: Path, tmp_path: Pat
     )
 
 
+def test_kernels_of_a_module_can_be_prepared_before_a_call(cache: Path, tmp_path: Path) -> None:
+    module = module_with(tmp_path / "module", factor=4)
+    assert kernels_of(module) == [module.total]
+    for _ in range(2):
+        for found in kernels_of(module):
+            found.prepare()
+        assert module.total.compiled
+    assert module.total(np.arange(4)) == 24
+
+
 def test_machine_code_is_loaded_without_numba(cache: Path, tmp_path: Path) -> None:
     assert module_with(tmp_path / "module", factor=7).total(np.arange(4)) == 42
     program = (
@@ -301,7 +311,7 @@ def test_machine_code_is_named_by_all_that_shapes_it(cache: Path, shaped_by: str
 
     def from_text(constant: int) -> Kernel:
         names: dict[str, object] = {}
-        exec(f"def constant(values):\n    return {constant}", names)  # noqa: S102
+        exec(f"def constant(values):\n    return {constant}", names)
         return Kernel(names["constant"], (I8,))  # type: ignore[arg-type]
 
     one, other = {

@@ -120,6 +120,10 @@ def test_every_cut_of_a_text(encoding: str) -> None:
     documents = [whole[begin:end] for begin in range(len(whole)) for end in range(begin, len(whole) + 1)]
     for errors in ("strict", "replace"):
         assert_like_python(documents, encoding, errors)
+    for cut in range(len(whole)):  # a document never reads on into the next
+        assert_like_python([whole[:cut], whole[cut:]], encoding)
+        for character in map(str.encode, MIXED):
+            assert_like_python([character[:cut], character[cut:], b"a"], encoding)
 
 
 @pytest.mark.parametrize("encoding", COMPILED)
@@ -127,7 +131,8 @@ def test_ascii_of_every_length_with_another_byte_anywhere(encoding: str) -> None
     plain = bytes(range(0x30, 0x30 + 27))
     documents = [plain[:length] for length in range(len(plain))]
     for other in (b"\0", b"\x80", b"\xff", "中".encode(), "中".encode("gbk")):
-        documents += [plain[:place] + other + plain[place:length] for length in range(27) for place in range(length)]
+        for text in (plain, bytes(27)):
+            documents += [text[:place] + other + text[place:length] for length in range(27) for place in range(length)]
     assert_like_python(documents, encoding)
 
 
@@ -159,6 +164,7 @@ def test_any_batch_is_what_python_makes_of_each(
 
 
 @given(documents=st.lists(DOCUMENT, max_size=8), encoding=st.sampled_from(sorted(COMPILED)))
+@example(["一".encode() + b"\xff", b"\xd6\xd0\xff", b"\xff", b"a"], "auto")
 def test_kernel_keeps_to_its_room_and_finds_the_first_bad_byte(documents: list[bytes], encoding: str) -> None:
     offsets = np.cumsum([0, *map(len, documents)])
     points = np.full(offsets[-1] + 16, 0xDEADBEEF, np.uint32)
@@ -181,6 +187,7 @@ def test_a_mark_is_dropped_once_and_only_at_the_head() -> None:
     assert texts_of(decode_all(documents[4:5], "gb18030")) == [BOM + "中"]
     assert texts_of(decode_all(documents[:1], "utf-8-sig", strip_bom=False)) == [""]
     assert texts_of(decode_all(documents[5:], "utf-8", "replace")) == ["\ufffd"]
+    assert texts_of(decode_all([utf8 + b"\x80", b"", b"a"], "utf-8")) == [None, "", "a"]
 
 
 def test_what_neither_decodes_goes_to_the_one_with_fewer_replacements_or_by_its_mark() -> None:
@@ -204,6 +211,9 @@ def test_failures_name_byte_offset_and_reason() -> None:
     }
     assert decode_all([good * 4 + b"\xff\xff"], "auto").failures == {
         0: "not UTF-8 nor GB18030: byte 0xff at offset 12 (illegal multibyte sequence)"
+    }
+    assert decode_all(["一".encode() + b"\xff"], "auto").failures == {
+        0: "not UTF-8 nor GB18030: byte 0xff at offset 3 (invalid start byte)"
     }
     assert decode_all([good, codecs.BOM_UTF8 + b"\xc0"], "utf-8").failures == {
         1: "not UTF-8: byte 0xc0 at offset 3 (invalid start byte)"

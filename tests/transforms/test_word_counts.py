@@ -6,14 +6,18 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import Rows, counted_runs, counts_table
 from transforms.word_counts import (
     BY_COUNT,
+    BY_WORD,
+    BY_WORD_AND_LABEL,
+    LABELLED_RUN,
     RUN,
     WordCounts,
+    add_up,
     merge_runs,
     merge_sorted,
     partition,
@@ -31,7 +35,6 @@ FNV_1A = {
     "a": 0xAF63DC4C8601EC8C,
     "foobar": 0x85944171F73967E8,
 }  # fmt: skip
-SPLIT_WORD: Rows = [("甲", "x", 1, 1), ("甲", "y", 2, 1)]
 
 
 def rows_of(tables: Iterable[pa.Table]) -> list[tuple[object, ...]]:
@@ -115,37 +118,40 @@ def test_partition_runs_of_nothing_are_empty() -> None:
 # --- merges ---
 
 
-def check_merge(rows: Rows, runs: list[list[pa.Table]], at_once: int, *, labelled: bool) -> None:
-    tables = list(merge_runs(runs, rows=at_once))
+def added(rows: Rows, *, labelled: bool) -> list[tuple[object, ...]]:
+    """The rows of each word (and label) as one, sorted."""
     counts: Counter[tuple[str, ...]] = Counter()
     documents: Counter[tuple[str, ...]] = Counter()
     for word, label, count, held in rows:
         key = (word, label) if labelled else (word,)
         counts[key] += count
         documents[key] += held
-    assert rows_of(tables) == [(*key, counts[key], documents[key]) for key in sorted(counts)]
-    seen = [word for table in tables for word in set(table["word"].to_pylist())]
-    assert len(seen) == len(set(seen)), "a word stands in two tables"
+    return [(*key, counts[key], documents[key]) for key in sorted(counts)]
 
 
-@given(counted_runs(labelled=False), st.integers(0, 64))
-def test_merge_equals_a_counter(drawn: tuple[Rows, list[list[pa.Table]]], at_once: int) -> None:
-    check_merge(*drawn, at_once, labelled=False)
+@pytest.mark.parametrize("labelled", [False, True])
+@given(data=st.data(), at_once=st.integers(0, 64))
+def test_merge_equals_a_counter(labelled: bool, data: st.DataObject, at_once: int) -> None:
+    rows, runs = data.draw(counted_runs(labelled=labelled))
+    sort_keys = BY_WORD_AND_LABEL if labelled else BY_WORD
+    tables = list(merge_runs(runs, sort_keys=sort_keys, rows=at_once))
+    assert rows_of(tables) == added(rows, labelled=labelled)
+    assert all(table.schema == (LABELLED_RUN if labelled else RUN) for table in tables)
 
 
-@given(counted_runs(labelled=True), st.integers(0, 64))
-def test_merge_equals_a_counter_with_labels(drawn: tuple[Rows, list[list[pa.Table]]], at_once: int) -> None:
-    rows, runs = drawn
-    check_merge(rows, [[pa.concat_tables(run)] for run in runs], at_once, labelled=True)
+def test_merge_keeps_a_word_whole_whose_labels_lie_in_two_tables() -> None:
+    rows: Rows = [("甲", "x", 1, 1), ("甲", "y", 2, 1)]
+    apart, together = [counts_table([row], labelled=True) for row in rows], [counts_table(rows, labelled=True)]
+    merged = merge_runs([apart, together], sort_keys=BY_WORD_AND_LABEL, rows=1)
+    assert rows_of(merged) == [("甲", "x", 2, 2), ("甲", "y", 4, 2)]
 
 
-@pytest.mark.xfail(reason="merge_sorted: equal keys that lie in two tables of a run come in two rounds", strict=True)
-@given(counted_runs(labelled=True), st.integers(0, 64))
-@example((SPLIT_WORD, [[counts_table(SPLIT_WORD[:1], labelled=True), counts_table(SPLIT_WORD[1:], labelled=True)]]), 1)
-def test_merge_keeps_a_word_whole_that_two_tables_of_a_run_share(
-    drawn: tuple[Rows, list[list[pa.Table]]], at_once: int
-) -> None:
-    check_merge(*drawn, at_once, labelled=True)
+@pytest.mark.parametrize("labelled", [False, True])
+@given(data=st.data())
+def test_rows_of_a_word_add_up_in_any_order(labelled: bool, data: st.DataObject) -> None:
+    rows, _ = data.draw(counted_runs(labelled=labelled))
+    data.draw(st.randoms(use_true_random=False)).shuffle(rows)
+    assert sorted(rows_of([add_up(counts_table(rows, labelled=labelled))])) == added(rows, labelled=labelled)
 
 
 @given(counted_runs(labelled=False), st.integers(1, 64))

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from transforms.compiled import cache_directory
 from transforms.double_array import DoubleArray, code_points
-from transforms.segmentation.kernels import BASIC_PLANE, CHAIN, EMISSION, FIRST, NODE, SYMBOLS
+from transforms.segmentation.kernels import BASIC_PLANE, CHAIN, EMISSION, FIRST, MISSING, NODE, SYMBOLS
 
 # In the order of the kernels' classes: digits, letters, symbols with full stop and percent first.
 _LETTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -152,10 +152,10 @@ def _compile(path: str | Path | None, user_dictionaries: Sequence[str | Path]) -
     log = {frequency: math.log(frequency) - log_total for frequency in set(frequencies.values()) if frequency}
     scores = np.array([np.nan, *(log[frequencies[word]] for word in words)])
     nodes = np.zeros(len(trie.nodes), NODE)
-    nodes["base"], nodes["check"] = trie.nodes["base"], trie.nodes["check"]
+    nodes["base"], nodes["check"] = trie.nodes["base"], trie.nodes["check"].astype(np.uint32)
     nodes["word"][trie.find(words)] = np.arange(1, len(words) + 1)
     cells = nodes["base"][0] + np.arange(int(table.max()) + 1)
-    first = np.array([(0, -2, -np.inf)], FIRST).repeat(len(cells))
+    first = np.array([(0, MISSING, -np.inf)], FIRST).repeat(len(cells))
     there = np.flatnonzero(nodes["check"][cells] == 0)
     first["base"][there], first["node"][there] = nodes["base"][cells[there]], cells[there]
     words_there = nodes["word"][cells[there]]

@@ -19,22 +19,24 @@ DIGITS = 10  # digits have the first codes
 FULL_STOP_CODE, PERCENT_CODE = 63, 64
 RETURN, NEWLINE = ord("\r"), ord("\n")
 WORDS, SEARCH, CHARACTERS = 0, 1, 2
+MISSING = 0xFFFFFFFE
 
 CODE = np.dtype("u2")
 POINT = np.dtype("u4")
-NODE = np.dtype([("base", "i4"), ("check", "i4"), ("word", "i4")])  # word 0 where none ends
-FIRST = np.dtype([("base", "i4"), ("node", "i4"), ("score", "f8")])  # the root's children by code, node -2 if none
+NODE = np.dtype([("base", "u4"), ("check", "u4"), ("word", "u4")])  # word 0 where none ends
+FIRST = np.dtype([("base", "u4"), ("node", "u4"), ("score", "f8")])  # the root's children by code, or MISSING
 EMISSION = np.dtype([("begin", "f8"), ("end", "f8"), ("middle", "f8"), ("single", "f8")])
 CHAIN = np.dtype(  # start and transition log probabilities of the hidden Markov model
     [(name, "f8") for name in ("begin", "end", "middle", "single", "eb", "sb", "mm", "bm", "ss", "es", "be", "me")]
 )
-POSITION = np.dtype([("score", "f8"), ("end", "i4"), ("tally", "i4")])  # the best route from a position of a block
-TOKEN = np.dtype([("begin", "i4"), ("end", "i4"), ("tally", "i4")])  # tally 0: not looked up
+POSITION = np.dtype([("score", "f8"), ("end", "u4"), ("tally", "u4")])  # the best route from a position of a block
+TOKEN = np.dtype([("begin", "u4"), ("end", "u4"), ("tally", "u4")])  # tally 0: not looked up
 TALLY = np.dtype([("count", "i8"), ("documents", "u4"), ("document", "u4")])  # document: the last one seen, from 1
 UNKNOWN = np.dtype([("hash", "u8"), ("begin", "i8"), ("length", "i8")])  # where the word lies in the arena
 PROGRESS = np.dtype([("document", "i8"), ("position", "i8"), ("unknown", "i8"), ("arena", "i8")])
 
 
+# Hot loops index with unsigned numbers: of a signed one Numba asks each time whether it counts from the end.
 @helper
 def _encode(points, begin, end, table, first, nodes, codes, second):
     """Fills the codes of a text, and for each position the node that it and the next character lead to, or 0.
@@ -49,40 +51,43 @@ def _encode(points, begin, end, table, first, nodes, codes, second):
     for position in range(begin, end - 1):
         root = first[codes[position]]
         node = root.base + codes[position + 1]
-        second[position] = node if nodes[node].check == root.node else 0
+        second[position] = node if nodes[node].check == root.node else np.uint64(0)
     second[end - 1] = 0
 
 
 @helper
-def _best_route(codes, second, begin, length, first, nodes, scores, unknown, route):
-    """Fills route[0..length] right to left; scores are added in jieba's order, ties go to the longer word.
+def _best_route(codes, second, first, nodes, scores, unknown, route):
+    """Fills the route of one block right to left; scores are added in jieba's order, ties go to the longer word.
 
     What is no word has the score NaN, or minus infinity for a character that is not there: it never wins.
     """
     following = 0.0
+    length = np.uint64(len(codes))
     route[length].score = 0.0
-    for position in range(length - 1, -1, -1):
-        code = codes[begin + position]
+    position = length
+    while position > 0:
+        here = position + np.uint64(1)
+        best_end = position
+        position -= np.uint64(1)
+        code = codes[position]
         best = first[code].score + following
-        best_end = position + 1
-        best_tally = np.int32(code)
-        node = second[begin + position]
+        best_tally = np.uint64(code)
+        node = np.uint64(second[position])
         if node != 0:
-            here = position + 2
             while True:
                 word = nodes[node].word
                 score = scores[word] + route[here].score
                 wins = score >= best
                 best = score if wins else best
                 best_end = here if wins else best_end
-                best_tally = np.int32(WORDS_FROM + word) if wins else best_tally
+                best_tally = np.uint64(WORDS_FROM) + word if wins else best_tally
                 if here == length:
                     break
-                child = nodes[node].base + codes[begin + here]
+                child = nodes[node].base + codes[here]
                 if nodes[child].check != node:
                     break
                 node = child
-                here += 1
+                here += np.uint64(1)
         if best == -np.inf:
             best = unknown + following
         route[position].score = best
@@ -94,11 +99,11 @@ def _best_route(codes, second, begin, length, first, nodes, scores, unknown, rou
 @helper
 def _node_of(codes, begin, end, nodes):
     """The node of codes[begin:end], 0 where the trie has no such path."""
-    node = 0
+    node = np.uint64(0)
     for position in range(begin, end):
         base, code = nodes[node].base, codes[position]
         if base == 0 or code == 0 or nodes[base + code].check != node:
-            return 0
+            return np.uint64(0)
         node = base + code
     return node
 
@@ -143,7 +148,7 @@ def _viterbi(codes, begin, end, emissions, chain, path):
         path[position].tally = back
     state = 1 if ve > vs else 3
     for position in range(length - 1, 0, -1):
-        previous = (path[position].tally >> (2 * state)) & 3
+        previous = (np.int64(path[position].tally) >> (2 * state)) & 3
         path[position].tally = state
         state = previous
     path[0].tally = state
@@ -216,12 +221,12 @@ def _cut_singles(codes, begin, end, nodes, emissions, chain, forced, path, token
 def _cut_block(codes, second, begin, end, first, nodes, scores, unknown, emissions, chain, forced, hmm, route, tokens):
     """Cuts one block, which has at most as many tokens as characters; returns how many."""
     length = end - begin
-    _best_route(codes, second, begin, length, first, nodes, scores, unknown, route)
+    _best_route(codes[begin:end], second[begin:end], first, nodes, scores, unknown, route)
     joins = OTHERS if hmm else LETTERS + 1  # runs of single characters below this code are looked at together
     count = 0
     position = 0
     while position < length:
-        stop = route[position].end
+        stop = np.int64(route[position].end)
         tally = route[position].tally
         if tally < joins and stop < length and route[stop].tally < joins:
             while stop < length and route[stop].tally < joins:
@@ -244,7 +249,7 @@ def _cut_block(codes, second, begin, end, first, nodes, scores, unknown, emissio
     POINT,
     CODE,
     CODE,
-    np.dtype("i4"),
+    np.dtype("u4"),
     FIRST,
     NODE,
     np.dtype("f8"),
@@ -284,7 +289,7 @@ def expand_for_search(codes, nodes, tokens, count, out):
     """Puts before each token the words of two and three characters inside it; `out` has room for 3 a character."""
     total = 0
     for index in range(count):
-        begin, end = tokens[index].begin, tokens[index].end
+        begin, end = np.int64(tokens[index].begin), np.int64(tokens[index].end)
         for size in range(2, 4):
             if end - begin > size:
                 for position in range(begin, end - size + 1):
@@ -374,7 +379,7 @@ def rehash(words, count, slots):
     np.dtype("i8"),
     CODE,
     CODE,
-    np.dtype("i4"),
+    np.dtype("u4"),
     FIRST,
     NODE,
     np.dtype("f8"),
@@ -462,7 +467,7 @@ def tally(
             )
             totals[item] += count
             for token in tokens[:count]:
-                start, last, index = token.begin, token.end, token.tally
+                start, last, index = np.int64(token.begin), np.int64(token.end), token.tally
                 if mode == SEARCH:
                     for width in range(2, 4):
                         if last - start > width:
@@ -476,7 +481,7 @@ def tally(
                     if word == 0:
                         _mark_unknown(points, start, last, document, slots, words, word_tallies, arena, progress)
                         continue
-                    index = np.int32(WORDS_FROM + word)
+                    index = np.uint32(WORDS_FROM + word)
                 _mark(tallies, index, document)
             begin = end
         progress[0].position = 0

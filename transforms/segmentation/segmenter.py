@@ -46,7 +46,7 @@ class Segmenter:
             points,
             data.table,
             codes,
-            np.empty(size, np.int32),
+            np.empty(size, np.uint32),
             data.first,
             data.nodes,
             data.scores,
@@ -84,7 +84,7 @@ class WordCounter:
         self.segmenter = segmenter
         self._mode = TOKENIZERS.index(segmenter.tokenizer)
         self._route, self._tokens = np.empty(4097, POSITION), np.empty(4096, TOKEN)
-        self._codes, self._second = np.empty(0, np.uint16), np.empty(0, np.int32)
+        self._codes, self._second = np.empty(0, np.uint16), np.empty(0, np.uint32)
         self._tallies = np.zeros(WORDS_FROM + len(segmenter.dictionary.scores), TALLY)
         coded = np.flatnonzero(segmenter.dictionary.table)
         self._characters = np.zeros(WORDS_FROM, np.uint32)  # what each one-character token is
@@ -102,8 +102,10 @@ class WordCounter:
         """
         totals = np.zeros(len(offsets) - 1, np.int64)
         if len(self._codes) < len(points):
-            self._codes, self._second = np.empty(len(points), np.uint16), np.empty(len(points), np.int32)
+            self._codes, self._second = np.empty(len(points), np.uint16), np.empty(len(points), np.uint32)
         data, segmenter = self.segmenter.dictionary, self.segmenter
+        first_document = self._documents + 1
+        self._documents += len(offsets) - 1
         self._progress["document"] = self._progress["position"] = 0
         while size := kernels.tally(
             points,
@@ -122,7 +124,7 @@ class WordCounter:
             self._mode,
             self._route,
             self._tokens,
-            self._documents + 1,
+            first_document,
             self._tallies,
             self._slots,
             self._unknown,
@@ -132,7 +134,6 @@ class WordCounter:
             totals,
         ):
             self._make_room(size)
-        self._documents += len(offsets) - 1
         return totals
 
     def _make_room(self, size: int) -> None:
@@ -166,7 +167,12 @@ class WordCounter:
         ]
         tallies = np.concatenate([self._tallies[known], self._tallies[singles], self._unknown_tallies[:unknown]])
         columns = [pa.concat_arrays(words), pa.array(tallies["count"]), pa.array(tallies["documents"].astype(np.int64))]
-        for array in (self._tallies, self._unknown_tallies, self._slots, self._progress):
-            array[...] = np.zeros(1, array.dtype)
-        self._documents = 0
+        self.clear()
         return pa.table(columns, schema=RUN)
+
+    def clear(self) -> None:
+        """Forgets what was counted."""
+        if self._documents:
+            for array in (self._tallies, self._unknown_tallies, self._slots, self._progress):
+                array[...] = np.zeros(1, array.dtype)
+        self._documents = 0

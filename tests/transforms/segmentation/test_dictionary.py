@@ -1,8 +1,12 @@
 """Dictionaries: what is loaded, what is refused and how, what is kept and shared."""
 
+import contextlib
+import gc
 import math
 import shutil
 import tempfile
+import warnings
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,7 +15,10 @@ import numpy as np
 import pytest
 from jieba import finalseg
 
-from transforms.segmentation import Dictionary, DictionaryError, Segmenter, dictionary_hash
+from transforms.segmentation import Dictionary, DictionaryError, Segmenter, compiled_folder, dictionary_hash
+
+# jieba leaves files open: `test_files_are_closed` says so, and the other tests need not.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 
 ARRAYS = ("table", "first", "nodes", "scores", "emissions", "chain", "forced", "words", "word_ends")
 STOCK = Path(jieba.__file__).with_name("dict.txt")
@@ -20,7 +27,7 @@ STOCK = Path(jieba.__file__).with_name("dict.txt")
 def words_of(dictionary: Dictionary) -> list[str]:
     ends = dictionary.word_ends.tolist()
     data = dictionary.words.tobytes()
-    return [data[low:high].decode() for low, high in zip(ends, ends[1:], strict=False)]
+    return [data[low:high].decode() for low, high in pairwise(ends)]
 
 
 def file_with(path: Path, content: str | bytes) -> Path:
@@ -144,9 +151,7 @@ def test_dictionary_without_positive_frequencies_is_refused(tmp_path: Path, cont
         Dictionary.load(file_with(tmp_path / "zero.txt", content))
 
 
-def test_line_of_a_user_dictionary_that_is_not_utf_8_is_named(
-    small: Path, tmp_path: Path, private_cache: Path
-) -> None:
+def test_line_of_a_user_dictionary_that_is_not_utf_8_is_named(small: Path, tmp_path: Path, private_cache: Path) -> None:
     good = file_with(tmp_path / "good.txt", "人民\n")
     bad = file_with(tmp_path / "user.txt", "人民 5\n\n".encode() + "ab北京 5".encode("gb18030") + b"\n")
     with pytest.raises(DictionaryError, match=r"user\.txt, line 3: not UTF-8 \(byte 3\): save the file as UTF-8"):
@@ -201,7 +206,7 @@ def test_folder_that_another_process_made_meanwhile_is_used(
     dictionary = Dictionary.load(small)
     assert meanwhile[0] is not None
     assert meanwhile[0].nodes.tobytes() == dictionary.nodes.tobytes()
-    assert [path.name for path in (private_cache / "dictionaries").iterdir()] == [dictionary.content_hash[:32]]
+    assert list((private_cache / "dictionaries").iterdir()) == [compiled_folder(dictionary.content_hash)]
 
 
 def test_jieba_writes_no_cache_of_its_own(
@@ -213,6 +218,18 @@ def test_jieba_writes_no_cache_of_its_own(
     Dictionary.load(small, user_dictionaries=[user])
     Dictionary.load(user_dictionaries=[user])
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+@pytest.mark.xfail(reason="dictionary.py: jieba is given paths, and does not close what it opens", strict=True)
+@pytest.mark.parametrize("base", ["中国 5\n", "中国 five\n"], ids=["user-dictionary", "bad-dictionary"])
+def test_files_are_closed(tmp_path: Path, private_cache: Path, base: str) -> None:
+    path, user = file_with(tmp_path / "dict.txt", base), file_with(tmp_path / "user.txt", "人民 5\n")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with contextlib.suppress(DictionaryError):
+            Dictionary.load(path, user_dictionaries=[user])
+        gc.collect()
+    assert [str(warning.message) for warning in caught] == []
 
 
 def test_words_that_jieba_splits_by_force_in_this_process_are_kept(

@@ -125,9 +125,12 @@ def test_count_does_not_depend_on_batches(
     segmenter: Segmenter, counter: WordCounter, documents: list[str], data: st.DataObject
 ) -> None:
     bounds = sorted(data.draw(st.lists(st.integers(0, len(documents)), max_size=4)))
+    totals: list[int] = []
     for low, high in zip([0, *bounds], [*bounds, len(documents)], strict=True):
-        counter.add(*code_points(documents[low:high]))
-    assert counted(counter) == expected_table(map(segmenter.cut, documents))
+        totals += counter.add(*code_points(documents[low:high])).tolist()
+    tokens = [segmenter.cut(document) for document in documents]
+    assert counted(counter) == expected_table(tokens)
+    assert totals == [sum(not token.isspace() for token in cut) for cut in tokens]
 
 
 def test_count_is_ordered_and_typed(segmenter: Segmenter) -> None:
@@ -250,6 +253,8 @@ def test_counter_that_has_grown_counts_on(segmenter: Segmenter, data: st.DataObj
     growing = ["杭研人民" * 3000, " ".join(f"z{number}" for number in range(66_000))]
     documents = data.draw(st.permutations([*documents, data.draw(st.sampled_from(growing))]))
     for _ in range(2):
-        for document in documents:
-            counter.add(*code_points([document]))
-        assert counted(counter) == expected_table(map(segmenter.cut, documents))
+        tokens = [segmenter.cut(document) for document in documents]
+        for document, cut in zip(documents, tokens, strict=True):
+            total = counter.add(*code_points([document]))
+            assert total.tolist() == [sum(not token.isspace() for token in cut)]
+        assert counted(counter) == expected_table(tokens)

@@ -1,0 +1,49 @@
+# `make demo` and `make test` do all the set-up themselves, in .venv and .venv/cache.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+REQUIREMENTS := infra/requirements
+
+.PHONY: demo test test-all lint lock clean
+
+demo: $(VENV)/.counting
+	rm -rf demo
+	$(BIN)/hanmill sample --out demo/corpus --documents 20000 --seed 1
+	$(BIN)/hanmill count demo/corpus --out demo/counts --by-label
+	$(BIN)/hanmill show demo/counts --top 20
+	@echo "report: $(CURDIR)/demo/counts/report.html"
+
+test: $(VENV)/.development lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/.development lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Pinned with hashes; the package itself comes from this checkout.
+$(VENV)/.counting: setup.py $(REQUIREMENTS)/counting.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)/counting.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+$(VENV)/.development: setup.py $(REQUIREMENTS)/development.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)/development.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@ $(VENV)/.counting
+
+# One resolution for everything; the smaller files are cut from it.
+lock:
+	uv pip compile setup.py --extra dask --extra beam --extra train-cpu --extra dev $(UV) -o $(REQUIREMENTS)/all.txt
+	uv pip compile setup.py -c $(REQUIREMENTS)/all.txt $(UV) -o $(REQUIREMENTS)/counting.txt
+	uv pip compile setup.py --extra dev -c $(REQUIREMENTS)/all.txt $(UV) -o $(REQUIREMENTS)/development.txt
+	uv pip compile setup.py --extra train -c $(REQUIREMENTS)/all.txt $(UV) -o $(REQUIREMENTS)/train.txt
+UV := --generate-hashes --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate
+
+clean:
+	rm -rf $(VENV) demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,11 @@
+"""What the fork server imports, so that every worker is born with its modules and kernels loaded."""
+
+import pipelines.word_count  # noqa: F401
+from transforms import decoding, word_counts
+from transforms.compiled import kernels_of
+from transforms.segmentation import kernels
+
+for module in (decoding, kernels, word_counts):
+    for kernel in kernels_of(module):
+        if kernel.compiled:
+            kernel.load()
