@@ -21,7 +21,8 @@ SYMBOLS = "+#&._%-"
 FULL_WIDTH = "Ａｚ０９．％＋－＿＃＆，。！？（）《》、"
 PIECES = (
     "3.5%", "3.5.7%%", "100%", ".5", "5.", "a.5", "a.b", "1.5e-3", "C++", "C#", "T恤", "AT&T", "A-B", "x_y", "B超",
-    "卡拉OK", "\r\n", "\r", "\n\r", "\r\r\n", "中·国", "大 学", "...", "--", "%.", "e\u0301", "1\u20e3", "\ufeff中", "中\u200b国",
+    "卡拉OK", "\r\n", "\r", "\n\r", "\r\r\n", "中·国", "大 学", "...", "--", "%.", "e\u0301", "1\u20e3",
+    "\ufeff中", "中\u200b国",
 )  # fmt: skip
 
 _ALL = HAN + BORDERS + ASTRAL + SPACES + NO_SPACES + COMBINING + LETTERS + SYMBOLS + FULL_WIDTH

@@ -47,7 +47,7 @@ def assert_lines_equal(segmenter: Segmenter, tokenizer: jieba.Tokenizer, lines: 
         raise AssertionError("cut alike one by one, but not as one text")
 
 
-def jieba_counts(texts: Sequence[str], *, mode: str, hmm: bool) -> tuple[Counter[str], Counter[str]]:
+def jieba_counts(texts: Sequence[str], mode: str, hmm: bool) -> tuple[Counter[str], Counter[str]]:
     """Occurrences of each token and documents that hold it, white space left out."""
     counts: Counter[str] = Counter()
     documents: Counter[str] = Counter()

@@ -83,6 +83,12 @@ def segmenter(request: pytest.FixtureRequest, stock: Dictionary) -> Segmenter:
     return Segmenter(stock, tokenizer=tokenizer, hmm=hmm)
 
 
+@pytest.fixture(scope="module", params=[True, False], ids=["hmm", "no-hmm"])
+def searcher(request: pytest.FixtureRequest, stock: Dictionary) -> Segmenter:
+    """For large inputs: the search mode yields the tokens of the other mode too."""
+    return Segmenter(stock, tokenizer="search", hmm=request.param)
+
+
 @pytest.fixture(scope="module")
 def shuffled_words() -> list[str]:
     words = list(strategies.stock_words())
@@ -123,14 +129,14 @@ def test_any_text(segmenter: Segmenter, oracle: jieba.Tokenizer, text: str) -> N
     assert segmenter.cut(text) == jieba_tokens(oracle, text, mode=segmenter.tokenizer, hmm=segmenter.hmm)
 
 
-def test_every_character_of_the_basic_plane(segmenter: Segmenter, oracle: jieba.Tokenizer) -> None:
+def test_every_character_of_the_basic_plane(searcher: Segmenter, oracle: jieba.Tokenizer) -> None:
     # Alone and doubled, around and inside a word, next to letters, digits and symbols.
     shapes = ("{0}", "{0}中{0}国{0}{0}", "a{0}1.{0}%{0}3.5{0}")
     lines = [shape.format(chr(point)) for shape in shapes for point in range(0x10000)]
-    assert_lines_equal(segmenter, oracle, lines)
+    assert_lines_equal(searcher, oracle, lines)
 
 
-def test_seeded_noise(segmenter: Segmenter, oracle: jieba.Tokenizer) -> None:
+def test_seeded_noise(searcher: Segmenter, oracle: jieba.Tokenizer) -> None:
     order = random.Random(21)
     frequent = [word for word in strategies.stock_words()[:20_000] if len(word) < 3]
     rare_han = [chr(order.randrange(0x4E00, 0x9FD8)) for _ in range(400)]
@@ -141,13 +147,11 @@ def test_seeded_noise(segmenter: Segmenter, oracle: jieba.Tokenizer) -> None:
         "".join(order.choice(order.choices(pools, weights)[0]) for _ in range(order.randrange(1, 40)))
         for _ in range(12_000)
     ]
-    assert_lines_equal(segmenter, oracle, lines)
+    assert_lines_equal(searcher, oracle, lines)
 
 
-@pytest.mark.parametrize("hmm", [True, False], ids=["hmm", "no-hmm"])
-def test_every_word_alone(stock: Dictionary, oracle: jieba.Tokenizer, hmm: bool) -> None:
-    # For search, because that yields the tokens of the other mode too.
-    assert_lines_equal(Segmenter(stock, tokenizer="search", hmm=hmm), oracle, strategies.stock_words())
+def test_every_word_alone(searcher: Segmenter, oracle: jieba.Tokenizer) -> None:
+    assert_lines_equal(searcher, oracle, strategies.stock_words())
 
 
 @pytest.mark.parametrize("hmm", [True, False], ids=["hmm", "no-hmm"])
@@ -168,8 +172,9 @@ def check_user_dictionaries(base: Path | None, user: Sequence[Path], shuffled: S
     mixed = ["".join(order.choices(pool, k=6)) for _ in range(500)]
     pairs = [one + other for one, other in zip(shuffled[:3000], shuffled[-3000:], strict=True)]
     with jieba_tokenizer(base, user_dictionaries=user) as oracle:
-        for mode, hmm in MODES:
-            assert_lines_equal(Segmenter(dictionary, tokenizer=mode, hmm=hmm), oracle, [*SENTENCES, *added, *mixed])
+        for hmm in (True, False):
+            searcher = Segmenter(dictionary, tokenizer="search", hmm=hmm)
+            assert_lines_equal(searcher, oracle, [*SENTENCES, *added, *mixed])
         assert_lines_equal(Segmenter(dictionary), oracle, pairs)
 
 
@@ -187,28 +192,30 @@ def test_all_user_dictionaries_on_top_of_jieba_s_own(
     check_user_dictionaries(None, files_with(tmp_path, everything), shuffled_words)
 
 
-def test_user_dictionaries_show_their_corners(tmp_path: Path, private_cache: Path, stock: Dictionary) -> None:
+def test_user_dictionaries_show_their_corners(tmp_path: Path, frequent_words: Path, private_cache: Path) -> None:
     def load(name: str) -> Dictionary:
         (tmp_path / name).mkdir()
-        return Dictionary.load(user_dictionaries=files_with(tmp_path / name, USER_DICTIONARIES[name]))
+        user = files_with(tmp_path / name, USER_DICTIONARIES[name])
+        return Dictionary.load(frequent_words, user_dictionaries=user)
 
     after, before = load("suggested-frequency-after-its-parts"), load("suggested-frequency-before-its-parts")
     assert after.unknown != before.unknown, "the order changed no frequency"
-    dotted = load("blanks-and-dots-inside")
-    assert dotted.unknown < stock.unknown
-    assert dotted.words.tobytes() == stock.words.tobytes()
+    plain, dotted = load("nothing"), load("blanks-and-dots-inside")
+    assert dotted.unknown < plain.unknown
+    assert dotted.words.tobytes() == plain.words.tobytes()
     forced = load("frequency-0-splits-after-the-model")
-    assert Segmenter(stock).cut("网易杭研大厦") == ["网易", "杭研", "大厦"]
+    assert Segmenter(plain).cut("网易杭研大厦") == ["网易", "杭研", "大厦"]
     assert Segmenter(forced).cut("网易杭研大厦") == ["网易", "杭", "研", "大厦"]
-    assert Segmenter(forced, hmm=False).cut("叛徒") == ["叛", "徒"]
 
 
-def test_oracle_and_dictionary_leave_no_forced_words_behind(tmp_path: Path, private_cache: Path) -> None:
+def test_oracle_and_dictionary_leave_no_forced_words_behind(
+    tmp_path: Path, frequent_words: Path, private_cache: Path
+) -> None:
     before = set(finalseg.Force_Split_Words)
-    paths = files_with(tmp_path, ["杭研 0\n"])
-    Dictionary.load(user_dictionaries=paths)
+    user = files_with(tmp_path, ["杭研 0\n"])
+    Dictionary.load(frequent_words, user_dictionaries=user)
     assert before == finalseg.Force_Split_Words
-    with jieba_tokenizer(user_dictionaries=paths):
+    with jieba_tokenizer(frequent_words, user_dictionaries=user):
         assert finalseg.Force_Split_Words == {"杭研"}
     assert before == finalseg.Force_Split_Words
 

@@ -38,10 +38,10 @@ class DictionaryError(ValueError):
 class Dictionary:
     """A compiled dictionary with jieba's hidden Markov model.
 
-    `table`: uint16 [65536], character codes. `first`: FIRST by code. `nodes`: NODE [cells]. `unknown`: log probability of a character that is
-    not a word. `scores`: float64 by word, log probabilities, frequent words first; word 0 is none, its score NaN.
-    `forced`: uint8 by node, words that the model must not guess, or [1] if there are none. `words`: uint8, the words in
-    UTF-8, word i ending at `word_ends[i]`, int32.
+    `table`: uint16 [65536], character codes. `first`: FIRST by code. `nodes`: NODE [cells]. `unknown`: log probability
+    of a character that is not a word. `scores`: float64 by word, log probabilities, frequent words first; word 0 is
+    none, its score NaN. `forced`: uint8 by node, words that the model must not guess, or [1] if there are none.
+    `words`: uint8, the words in UTF-8, word i from `word_ends[i - 1]` to `word_ends[i]`, int32.
 
     >>> len(Dictionary.load().content_hash)
     64

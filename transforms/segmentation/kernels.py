@@ -2,7 +2,7 @@
 """The compiled inner loops of segmentation and counting; every number and every tie is jieba 0.42.1's.
 
 A character's code tells its class: 0 stands outside jieba's blocks, to LETTERS an ASCII letter or digit, to
-SYMBOLS one of `+#&._%-`, above it Han. Nothing is allocated here: a kernel that runs out of room says how much it needs.
+SYMBOLS one of `+#&._%-`, above it Han. Nothing is allocated here: a kernel without room says how much it needs.
 """
 
 import numpy as np
