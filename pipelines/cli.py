@@ -223,6 +223,37 @@ def doctor() -> None:
         raise typer.Exit(5)
 
 
+bench = typer.Typer(no_args_is_help=True, help="Measure and print the headline figures.")
+app.add_typer(bench, name="bench")
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Real articles: figures depend on the text.")]
+Rounds = Annotated[int, typer.Option(min=1, help="Interleaved rounds; medians are printed.")]
+Workers = Annotated[int, typer.Option(min=1)]
+
+
+@bench.command("segmentation")
+def bench_segmentation(inputs: Inputs, rounds: Rounds = 5, megabytes: float = 5.0) -> None:
+    """One core, text in memory: jieba, rjieba, hanmill."""
+    from pipelines.bench import counting
+
+    counting.bench_segmentation(inputs, rounds=rounds, megabytes=megabytes)
+
+
+@bench.command("count")
+def bench_count(inputs: Inputs, rounds: Rounds = 5, workers: Workers = 2) -> None:
+    """The whole command against the plain loop over jieba."""
+    from pipelines.bench import counting
+
+    counting.bench_count(inputs, rounds=rounds, workers=workers)
+
+
+@bench.command("memory")
+def bench_memory(inputs: Inputs, workers: Workers = 2) -> None:
+    """The largest process of a count."""
+    from pipelines.bench import counting
+
+    counting.bench_memory(inputs, workers=workers)
+
+
 def parse_size(text: str, option: str) -> int:
     """Bytes of `64`, `64kB`, `32MiB` and the like; raises UsageError."""
     units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}

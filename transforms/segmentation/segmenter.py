@@ -15,6 +15,7 @@ from transforms.segmentation.kernels import OTHERS, POSITION, PROGRESS, TALLY, T
 from transforms.word_counts import RUN, WordCounts, strings, strings_of_points
 
 Tokenizer = Literal["words", "search", "characters"]
+BATCH_CHARACTERS = 1 << 18
 TOKENIZERS: tuple[Tokenizer, ...] = ("words", "search", "characters")
 
 
@@ -70,11 +71,23 @@ class Segmenter:
         Raises UnicodeEncodeError for a lone surrogate in a text, which no file can hold.
         """
         counter = WordCounter(self)
-        batch = list(texts)
-        for text in batch:
-            text.encode("utf-8")
-        counter.add(*code_points(batch))
+        batch: list[str] = []
+        size = 0
+        for text in texts:
+            batch.append(text)
+            size += len(text)
+            if size >= BATCH_CHARACTERS:
+                counter.add(*_checked_points(batch))
+                batch, size = [], 0
+        counter.add(*_checked_points(batch))
         return WordCounts.of(counter.counts())
+
+
+def _checked_points(texts: list[str]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    points, offsets = code_points(texts)
+    if np.any(points >> 11 == 0xD800 >> 11):
+        "".join(texts).encode("utf-8")  # raises, and says where
+    return points, offsets
 
 
 class WordCounter:
