@@ -1,5 +1,6 @@
 """The command `hanmill`: arguments in, calls out; what runs is in the jobs."""
 
+import io
 import os
 import signal
 import sys
@@ -109,11 +110,12 @@ def count(
     from pipelines.engines import local
     from pipelines.progress import watch
     from pipelines.run import run
-    from pipelines.storage.sources import PATTERNS, Reading
-    from pipelines.word_count import WordCount, check_limit, prepare
+    from pipelines.storage.sources import PATTERNS, Reading, check_encoding
+    from pipelines.tally import prepare
+    from pipelines.word_count import WordCount, check_limit
 
     reading = Reading(
-        encoding=encoding,
+        encoding=check_encoding(encoding),
         errors=errors.value,
         format=format.value,
         patterns=tuple(pattern or PATTERNS),
@@ -270,14 +272,17 @@ def parse_size(text: str, option: str) -> int:
 
 def main() -> NoReturn:
     """Runs the command and ends the process with its documented exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # paths and words may be more than the terminal's encoding
     arguments = sys.argv[1:]
-    if arguments[:1] == ["count"] and "--help" not in arguments and len(os.sched_getaffinity(0)) > 1:
-        from pipelines.engines import local
-
-        local.start_early()
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     code: Any = DONE
     try:
+        if arguments[:1] == ["count"] and "--help" not in arguments and len(os.sched_getaffinity(0)) > 1:
+            from pipelines.engines import local
+
+            local.start_early()
         code = app(standalone_mode=False) or DONE
     except HanmillError as error:
         print(f"hanmill: {error}", file=sys.stderr)

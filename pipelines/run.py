@@ -15,7 +15,7 @@ from typing import Any
 from pipelines.engines.job import Engine, Job, Progress
 from pipelines.errors import InputError
 from pipelines.storage.commit import lock
-from pipelines.storage.manifest import MANIFEST, PARTS, RUN, SHARDS, SUCCESS, read_json
+from pipelines.storage.manifest import MANIFEST, PARTS, RUN, SHARDS, SUCCESS, File, has_size, read_json
 from pipelines.storage.resume import Plan
 
 PACKAGES = ("hanmill", "numpy", "pyarrow", "numba", "llvmlite", "jieba")
@@ -135,7 +135,8 @@ def _finished(job: Job, plan: Plan) -> Outcome | None:
     if not (job.directory / SUCCESS).exists() or manifest is None or run_file is None:
         return None
     same = manifest["inputs"] == plan.inputs and job.describes(manifest)
-    whole = all((job.directory / part["name"]).exists() for part in manifest["parts"])
+    files = [File(**file) for file in [*manifest["parts"], manifest["dead_letters"]] if file]
+    whole = all(has_size(job.directory, file) for file in files)
     return Outcome(manifest, run_file, repeated=True) if same and whole else None
 
 

@@ -9,10 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -29,32 +28,19 @@ from pipelines.storage.manifest import (
     read_entry,
     write_entry,
 )
-from pipelines.storage.readers import Batch, DeadLetter, read_batches
+from pipelines.storage.readers import DeadLetter, read_batches
 from pipelines.storage.resume import Plan, drop_others, make_plan, written
 from pipelines.storage.shards import Shard, digest
 from pipelines.storage.sources import Reading, discover
 from pipelines.storage.tables import read_run, scratch_run, write_parquet, write_runs
-from transforms import decoding, word_counts
-from transforms.compiled import kernels_of
-from transforms.decoding import decode
-from transforms.document import Normalization, normalize
-from transforms.segmentation import (
-    Dictionary,
-    DictionaryError,
-    Segmenter,
-    Tokenizer,
-    WordCounter,
-    compiled_folder,
-    dictionary_hash,
-    kernels,
-)
+from pipelines.tally import ShardTally, counter_of
+from transforms.document import Normalization
+from transforms.segmentation import Tokenizer
 from transforms.word_counts import (
     BY_COUNT,
     BY_WORD,
     BY_WORD_AND_LABEL,
-    LABELLED_RUN,
     RUN,
-    add_up,
     merge_runs,
     merge_sorted,
     partition_runs,
@@ -65,10 +51,8 @@ WORDS_A_PART = 4 << 20
 MOST_LABELS = 1000
 FAN_IN = 64
 ROWS_IN_MEMORY = 1 << 18
-POINTS_HELD = 1 << 24
 STEM = "word_counts"
 DEAD_LETTERS = "dead_letters.jsonl"
-_Documents = tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +107,13 @@ class WordCount:
 
     def map(self, shard: Shard) -> Entry:
         """Counts a shard and commits a run for each partition, sorted by word."""
-        tally = _ShardTally(self)
+        counter = counter_of(self.tokenizer, self.hmm, self.dictionary, self.user_dictionaries, self.dictionary_hash)
+        tally = ShardTally(
+            counter,
+            replace_errors=self.reading.errors == "replace",
+            normalization=self.normalization,
+            by_label=self.by_label,
+        )
         for batch in read_batches(shard.slices, self.reading):
             tally.add(batch)
         counts = tally.counts()
@@ -220,12 +210,12 @@ class WordCount:
         letters = []
         for entry in entries:
             if entry.dead_letters is not None:
-                lines = (self.directory / entry.dead_letters.name).read_text().splitlines()
+                lines = (self.directory / entry.dead_letters.name).read_bytes().splitlines()
                 letters += [DeadLetter(**json.loads(line)) for line in lines]
         if not letters:
             remove(self.directory / DEAD_LETTERS)
             return None
-        letters.sort(key=lambda letter: (letter.source, letter.offset))
+        letters.sort(key=lambda letter: (letter.source, letter.offset, letter.reason))
         return _write_dead_letters(self.directory, DEAD_LETTERS, letters)
 
     def _check_bad_records(self, bad: int, read: int) -> None:
@@ -255,101 +245,6 @@ class WordCount:
                 return
 
 
-class _ShardTally:
-    """What a shard adds up to."""
-
-    def __init__(self, job: WordCount) -> None:
-        self.job = job
-        self.counter = _counter(job)
-        self.labels: dict[str, dict[str, int]] = {}
-        self.dead: list[DeadLetter] = []
-        self._held: dict[str, list[_Documents]] = {}  # by label, as the counter knows no labels
-        self._tables: list[pa.Table] = []
-
-    def add(self, batch: Batch) -> None:
-        """Decodes, normalizes and counts a batch."""
-        errors: Literal["replace", "strict"] = "replace" if self.job.reading.errors == "replace" else "strict"
-        decoded = decode(batch.data, batch.offsets, encoding=batch.encoding, errors=errors, strip_bom=batch.strip_bom)
-        self.dead += batch.dead
-        self.dead += [batch.dead_letter(document, reason) for document, reason in decoded.failures.items()]
-        documents = normalize(decoded.points, decoded.offsets, self.job.normalization)
-        good = np.ones(len(batch.labels), bool)
-        good[list(decoded.failures)] = False
-        names = {label: number for number, label in enumerate(sorted(set(batch.labels)))}
-        label_of = np.fromiter(map(names.__getitem__, batch.labels), np.int64, len(batch.labels))
-        tokens = None if self.job.by_label else self.counter.add(*documents)
-        for label, number in names.items():
-            chosen = (label_of == number) & good
-            made = self.labels.setdefault(label, {"documents": 0, "tokens": 0})
-            made["documents"] += int(np.count_nonzero(chosen))
-            if tokens is not None:
-                made["tokens"] += int(tokens[chosen].sum())
-            else:
-                self._held.setdefault(label, []).append(_select(*documents, np.flatnonzero(chosen)))
-        if sum(len(points) for held in self._held.values() for points, _ in held) > POINTS_HELD:
-            self._count_held()
-
-    def _count_held(self) -> None:
-        for label, held in self._held.items():
-            self.labels[label]["tokens"] += sum(int(self.counter.add(*documents).sum()) for documents in held)
-            counts = self.counter.counts()
-            self._tables.append(counts.add_column(1, "label", pa.repeat(label, len(counts))))
-        self._held = {}
-
-    def counts(self) -> pa.Table:
-        """One row a word, or a word and label."""
-        if not self.job.by_label:
-            return self.counter.counts()
-        self._count_held()
-        return add_up(pa.concat_tables(self._tables)) if self._tables else LABELLED_RUN.empty_table()
-
-    def total(self, name: str) -> int:
-        """Documents or tokens of all labels."""
-        return sum(made[name] for made in self.labels.values())
-
-
-@functools.lru_cache(maxsize=1)
-def _segmenter(
-    tokenizer: Tokenizer, hmm: bool, dictionary: str | None, user: tuple[str, ...], content: str
-) -> Segmenter:
-    loaded = Dictionary.load(dictionary, user_dictionaries=user)
-    if loaded.content_hash != content:
-        raise InputError("a dictionary changed while the run was on, or differs between workers: start the run again")
-    return Segmenter(loaded, tokenizer, hmm)
-
-
-@functools.lru_cache(maxsize=1)
-def _counter_of(segmenter: Segmenter) -> WordCounter:
-    return WordCounter(segmenter)
-
-
-def _counter(job: WordCount) -> WordCounter:
-    """This process's counter: its large arrays are made once."""
-    options = (job.tokenizer, job.hmm, job.dictionary, job.user_dictionaries, job.dictionary_hash)
-    counter = _counter_of(_segmenter(*options))
-    counter.clear()  # a task that failed half-way may have left some
-    return counter
-
-
-def prepare(dictionary: str | None, user_dictionaries: Sequence[str]) -> str:
-    """Compiles in the driver what workers share, if that was not done before; returns the dictionaries' hash.
-
-    Raises InputError for a missing file or a bad line.
-    """
-    for module in (decoding, kernels, word_counts):
-        for kernel in kernels_of(module):
-            kernel.prepare()
-    try:
-        content_hash = dictionary_hash(dictionary, user_dictionaries=user_dictionaries)
-        if not compiled_folder(content_hash).exists():
-            Dictionary.load(dictionary, user_dictionaries=user_dictionaries)
-    except OSError as error:
-        raise InputError(f"{error.filename}: {error.strerror}") from error
-    except DictionaryError as error:
-        raise InputError(str(error)) from error
-    return content_hash
-
-
 def check_limit(text: str) -> str:
     """Returns the text of `--max-bad-records` if it is a number or a percentage; raises UsageError."""
     digits = text.removesuffix("%")
@@ -362,18 +257,9 @@ def check_limit(text: str) -> str:
 def code_version() -> str:
     """A hash over the code that decides what is counted: results of other code are not kept."""
     root = Path(__file__).parents[1]
-    files = [*(root / "transforms").rglob("*.py"), Path(__file__), *(root / "pipelines/storage").glob("*.py")]
+    files = [*(root / "transforms").rglob("*.py"), *(root / "pipelines/storage").glob("*.py")]
+    files += [Path(__file__), Path(__file__).with_name("tally.py")]
     return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in sorted(files))).hexdigest()
-
-
-def _select(
-    points: npt.NDArray[np.uint32], offsets: npt.NDArray[np.int64], documents: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
-    if len(documents) == len(offsets) - 1:
-        return points, offsets
-    sizes = (offsets[1:] - offsets[:-1])[documents]
-    pieces = [points[offsets[document] : offsets[document + 1]] for document in documents.tolist()]
-    return np.concatenate([points[:0], *pieces]), np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
 def _nest_labels(counts: pa.Table, labels: Sequence[str]) -> pa.Table:

@@ -248,7 +248,7 @@ def _by_python(document: bytes, codec: str, errors: str) -> str:
     if errors == "replace":
         utf8, gb18030 = document.decode("utf-8", errors), document.decode("gb18030", errors)
         marked = document.startswith(codecs.BOM_UTF8)
-        return utf8 if marked or utf8.count("\ufffd") < gb18030.count("\ufffd") else gb18030
+        return utf8 if marked or utf8.count("\ufffd") <= gb18030.count("\ufffd") else gb18030
     raised = []
     for candidate in ("gb18030", "utf-8"):
         try:

@@ -99,7 +99,9 @@ def write_bytes(path: Path, content: bytes) -> str:
 def write_json(path: Path, value: Any, *, indent: int | None = 1) -> str:
     """Commits a JSON file with keys in order, so that equal values are equal bytes; returns its SHA-256."""
     return write_bytes(
-        path, (json.dumps(value, ensure_ascii=False, indent=indent, sort_keys=True) + "\n").encode("utf-8", "surrogatepass")
+        path,
+        # Paths may be no text: the escape that Python puts for a lone surrogate is JSON's.
+        (json.dumps(value, ensure_ascii=False, indent=indent, sort_keys=True) + "\n").encode("utf-8", "backslashreplace"),
     )
 
 

@@ -62,10 +62,11 @@ def read_entry(folder: Path, fingerprint: str) -> Entry | None:
         entry = Entry.of(json.loads(path.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return entry if all(_has_size(folder.parent, file) for file in entry.all_files) else None
+    return entry if all(has_size(folder.parent, file) for file in entry.all_files) else None
 
 
-def _has_size(directory: Path, file: File) -> bool:
+def has_size(directory: Path, file: File) -> bool:
+    """Whether a committed file is there and not shorter than it was."""
     try:
         return (directory / file.name).stat().st_size >= file.offset + file.bytes
     except OSError:

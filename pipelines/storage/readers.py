@@ -5,11 +5,12 @@ import io
 import itertools
 import json
 import os
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +21,18 @@ from pipelines.storage.shards import Slice, splittable
 from pipelines.storage.sources import Reading, Source
 
 BATCH_BYTES = 4 << 20
+PIECE_BYTES = 64 << 10
+ROWS_A_BATCH = 512
 _BOM = codecs.BOM_UTF8
 _LOCAL_HEADER = 30
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that could not be counted: where it begins (bytes into the decompressed source) and why."""
+    """A record that could not be counted: where it begins and why.
+
+    `offset`: bytes into the source, decompressed, and as UTF-8 where that is UTF-16 or UTF-32; rows into a table.
+    """
 
     source: str
     offset: int
@@ -90,7 +96,7 @@ def open_source(source: Source) -> IO[bytes]:
     if source.compression:
         codec = {"gz": "gzip", "zst": "zstd"}[source.compression]
         file = cast(IO[bytes], pa.CompressedInputStream(pa.PythonFile(file, "r"), codec))
-    if source.encoding.lower().startswith(("utf-16", "utf-32", "utf16", "utf32")):
+    if source.wide:
         file = cast(IO[bytes], _Transcoder(file, source.encoding))
     return file
 
@@ -99,20 +105,36 @@ class _Transcoder(io.RawIOBase):
     """Re-encodes wide characters as UTF-8; what cannot be decoded becomes bytes that are not UTF-8."""
 
     def __init__(self, file: IO[bytes], encoding: str) -> None:
-        self._file, self._decoder = file, codecs.getincrementaldecoder(encoding)("surrogatepass")
+        self._file, self._encoding = file, encoding
+        self._decoder: codecs.IncrementalDecoder | None = None
 
     def readable(self) -> bool:
         return True
 
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
     def read(self, size: int = -1) -> bytes:
-        while block := self._file.read(size):
+        while block := self._file.read(max(size, 4) if self._decoder is None else size):
+            self._decoder = self._decoder or _wide_decoder(self._encoding, block)
             if text := self._decoder.decode(block):
                 return text.encode("utf-8", "surrogatepass")
+        if self._decoder is None:
+            return b""
         try:
             return self._decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
         except UnicodeDecodeError:
             self._decoder.reset()
             return b"\xff"
+
+
+def _wide_decoder(encoding: str, head: bytes) -> codecs.IncrementalDecoder:
+    """A decoder for what begins with `head`; without a byte order mark the order is the machine's, as in `decode`."""
+    marks = {"utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)}
+    if encoding in marks and not head.startswith(marks[encoding]):
+        encoding = f"{encoding}-{sys.byteorder[0]}e"
+    return codecs.getincrementaldecoder(encoding)("surrogatepass")
 
 
 def _documents(pieces: Iterable[Slice], reading: Reading, encoding: str) -> Iterator[Batch]:
@@ -135,7 +157,7 @@ def _documents(pieces: Iterable[Slice], reading: Reading, encoding: str) -> Iter
         yield Batch(data, np.array(ends), labels, places, [0] * len(labels), dead, encoding, strip_bom=True)
 
 
-def _document(source: Source, limit: int) -> tuple[bytes, str]:
+def _document(source: Source, limit: int) -> tuple[bytes | bytearray, str]:
     """The bytes of one document, or why there are none; no more than `limit` are held."""
     if source.problem:
         return b"", source.problem
@@ -149,9 +171,9 @@ def _document(source: Source, limit: int) -> tuple[bytes, str]:
     else:
         descriptor = os.open(source.path, os.O_RDONLY)
         try:
-            # One byte more than was listed: a shorter answer is the end of the file, without asking again.
+            # One byte more than was listed: an answer of just that size is the whole file, without asking again.
             content = os.read(descriptor, source.size + 1)
-            while source.size < len(content) <= limit and (more := os.read(descriptor, 1 << 20)):
+            while source.size != len(content) <= limit and (more := os.read(descriptor, 1 << 20)):
                 content += more
         finally:
             os.close(descriptor)
@@ -160,7 +182,7 @@ def _document(source: Source, limit: int) -> tuple[bytes, str]:
     return content, ""
 
 
-def _member(source: Source, limit: int) -> tuple[bytes, str]:
+def _member(source: Source, limit: int) -> tuple[bytes | bytearray, str]:
     """One member of a zip archive, found by its offset: reading the archive's whole index for a shard takes seconds."""
     assert source.member is not None
     offset, compressed, method = source.member
@@ -170,14 +192,16 @@ def _member(source: Source, limit: int) -> tuple[bytes, str]:
         if len(header) < _LOCAL_HEADER or header[:4] != b"PK\x03\x04":
             return b"", "damaged archive: there is no member at its offset"
         file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), os.SEEK_CUR)
-        content = file.read(compressed)
-    if len(content) < compressed:
-        return b"", "damaged archive: the member is cut off"
-    if method == zipfile.ZIP_DEFLATED:
-        try:
-            content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, limit + 1)
-        except zlib.error as error:
-            return b"", f"damaged archive: {error}"
+        content, left, unpack = bytearray(), compressed, zlib.decompressobj(-zlib.MAX_WBITS)
+        while left and len(content) <= limit:  # in pieces, as the archive may lie about both sizes
+            block = file.read(min(left, 1 << 20))
+            if not block:
+                return b"", "damaged archive: the member is cut off"
+            left -= len(block)
+            try:
+                content += block if method == zipfile.ZIP_STORED else unpack.decompress(block, limit + 1 - len(content))
+            except zlib.error as error:
+                return b"", f"damaged archive: {error}"
     if len(content) > limit:
         return b"", f"more than --max-document-bytes {limit:,}, whatever the archive says"
     if len(content) != source.size or f"{zlib.crc32(content):08x}" != source.version:
@@ -202,50 +226,57 @@ def _lines(piece: Slice, limit: int) -> Iterator[_Lines]:
     dead: list[DeadLetter] = []
     pending, skipping = b"", piece.begin > 0
     # The byte before the slice tells whether a line begins with the slice.
-    position = piece.begin - skipping
+    position = rest = piece.begin - skipping
     with open_source(source) as file:
         if position:
             file.seek(position)
-        last = False
+        last, problem = False, ""
         while not last:
-            block, problem = _read_block(file)
-            if problem:
-                dead.append(DeadLetter(source.place, position, f"damaged from here on: {problem}"))
-                pending = b""
-            last, start, position = not block, position, position + len(block)
+            block, problem = _read_block(file, source)
+            start, position = position, position + len(block)
+            last = not block or bool(problem)
             if skipping:
                 cut = block.find(b"\n") + 1
                 skipping = cut == 0
                 block, start = (block[cut:], start + cut) if cut else (b"", position)
-                last = last or (end is not None and start >= end)
-                if last or skipping:
+                rest = start
+                if end is not None and start >= end:
+                    break
+                if skipping:
                     continue
             data, start = pending + block, start - len(pending)
-            cut = len(data) if last else data.rfind(b"\n") + 1
+            if start == 0 and data.startswith(_BOM) and _named(source) == "utf-8":
+                data, start = data[len(_BOM) :], len(_BOM)
+            cut = len(data) if last and not problem else data.rfind(b"\n") + 1
             if end is not None and start + cut >= end:
                 cut, last = data.find(b"\n", max(end - 1 - start, 0), cut) + 1 or cut, True
             if cut:
                 yield _without_long(_Lines(data[:cut], _bounds(data[:cut]), start, dead), source, limit)
                 dead = []
-            pending = data[cut:]
-            if len(pending) > limit and not last:
-                dead.append(DeadLetter(source.place, start + cut, _too_long(limit)))
+            pending, rest = data[cut:], start + cut
+            if len(pending) > limit + 1 and not last:  # one byte may be half of its newline
+                dead.append(DeadLetter(source.place, rest, _too_long(limit)))
                 pending, skipping = b"", True
                 last = end is not None and position >= end
+    if problem:
+        dead.append(DeadLetter(source.place, rest, f"damaged from here on: {problem}"))
     if dead:
         yield _Lines(b"", np.zeros(1, np.int64), position, dead)
 
 
-def _read_block(file: IO[bytes]) -> tuple[bytes, str]:
-    """The next block, or what is wrong with the compressed stream."""
-    try:
+def _read_block(file: IO[bytes], source: Source) -> tuple[bytes, str]:
+    """The next block; of a damaged stream what stands before the fault, and what is wrong with it."""
+    if not source.compression and not source.wide:
         return file.read(BATCH_BYTES), ""
-    except (pa.ArrowException, EOFError, UnicodeDecodeError) as error:
-        return b"", str(error)
-    except OSError as error:
-        if error.errno is not None:
+    block = bytearray()
+    try:
+        while len(block) < BATCH_BYTES and (piece := file.read(min(PIECE_BYTES, BATCH_BYTES - len(block)))):
+            block += piece
+    except (pa.ArrowException, EOFError, UnicodeDecodeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
             raise
-        return b"", str(error)
+        return bytes(block), str(error)
+    return bytes(block), ""
 
 
 def _bounds(data: bytes) -> npt.NDArray[np.int64]:
@@ -261,15 +292,21 @@ def _too_long(limit: int) -> str:
 def _without_long(lines: _Lines, source: Source, limit: int) -> _Lines:
     """Buries lines over the limit that were read whole, as a block may be larger than the limit."""
     sizes = np.diff(lines.bounds)
-    long = np.flatnonzero(sizes > limit + 2)  # the newline does not count
-    if not len(long):
+    ranges = [lines.bounds[line : line + 2].tolist() for line in np.flatnonzero(sizes > limit)]
+    long = [(begin, end) for begin, end in ranges if end - begin - _newline(lines.data[end - 2 : end]) > limit]
+    if not long:
         return lines
-    dead = [DeadLetter(source.place, lines.start + int(lines.bounds[line]), _too_long(limit)) for line in long]
+    dead = [DeadLetter(source.place, lines.start + begin, _too_long(limit)) for begin, _ in long]
     data = bytearray(lines.data)
-    for line in long.tolist():
+    for begin, end in long:
         # Overwritten, not cut out: the places of the other lines stay what they are.
-        data[lines.bounds[line] : lines.bounds[line + 1]] = b"\n" * int(sizes[line])
+        data[begin:end] = b"\n" * (end - begin)
     return _Lines(bytes(data), lines.bounds, lines.start, lines.dead + dead)
+
+
+def _newline(tail: bytes) -> int:
+    """How many of the last bytes of a line are its newline."""
+    return 2 if tail == b"\r\n" else int(tail.endswith(b"\n"))
 
 
 def _plain_lines(piece: Slice, reading: Reading) -> Iterator[Batch]:
@@ -277,8 +314,8 @@ def _plain_lines(piece: Slice, reading: Reading) -> Iterator[Batch]:
     source = piece.source
     for lines in _lines(piece, reading.max_document_bytes):
         begins = lines.bounds[:-1]
-        first = np.frombuffer(lines.data + b"\n", np.uint8)
-        blank = (first[begins] == ord("\n")) | ((first[begins] == ord("\r")) & (np.diff(lines.bounds) <= 2))
+        data = np.frombuffer(lines.data + b"\n", np.uint8)
+        blank = (data[begins] == ord("\n")) | ((data[begins] == ord("\r")) & (data[begins + 1] == ord("\n")))
         starts = begins[~blank]
         offsets = np.concatenate([starts, [len(lines.data)]]) if len(starts) else np.zeros(1, np.int64)
         yield Batch(
@@ -294,14 +331,13 @@ def _plain_lines(piece: Slice, reading: Reading) -> Iterator[Batch]:
 
 def _named(source: Source) -> str:
     """The encoding of the bytes that `open_source` gives."""
-    wide = source.encoding.lower().startswith(("utf-16", "utf-32", "utf16", "utf32"))
-    return "utf-8" if wide else source.encoding
+    return "utf-8" if source.wide else source.encoding
 
 
 def _parsed_lines(
-    piece: Slice, reading: Reading, parse: "Callable[[bytes, Reading], tuple[bytes, str]]"
+    piece: Slice, reading: Reading, parse: Callable[[bytes], tuple[bytes, str]], encoding: str
 ) -> Iterator[Batch]:
-    """A record a line, of which `parse` makes text and label; it raises ValueError for a bad one."""
+    """A record a line, of which `parse` makes text in `encoding` and label; it raises ValueError for a bad one."""
     source = piece.source
     for lines in _lines(piece, reading.max_document_bytes):
         data, ends, labels, starts, dead = bytearray(), [0], [], [], list(lines.dead)
@@ -311,7 +347,7 @@ def _parsed_lines(
             if not line:
                 continue
             try:
-                text, label = parse(line, reading)
+                text, label = parse(line)
             except ValueError as error:
                 dead.append(DeadLetter(source.place, lines.start + begin, str(error)))
                 continue
@@ -319,11 +355,14 @@ def _parsed_lines(
             ends.append(len(data))
             labels.append(label or source.label)
             starts.append(lines.start + begin)
-        yield Batch(data, np.array(ends), labels, [source.place], starts, dead, _named(source))
+        yield Batch(data, np.array(ends), labels, [source.place], starts, dead, encoding)
 
 
-def _parse_json(line: bytes, reading: Reading) -> tuple[bytes, str]:
-    record = json.loads(line.decode("utf-8"))
+def _parse_json(line: str, reading: Reading) -> tuple[bytes, str]:
+    try:
+        record = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("not JSON that can be read: nested too deep") from error
     if not isinstance(record, dict):
         raise ValueError(f"not a JSON object but {type(record).__name__}")
     text, label = record.get(reading.text_field), record.get(reading.label_field, "")
@@ -341,53 +380,69 @@ def _parse_json(line: bytes, reading: Reading) -> tuple[bytes, str]:
 def _tsv(piece: Slice, reading: Reading) -> Iterator[Batch]:
     encoding = _named(piece.source)
 
-    def parse(line: bytes, _: Reading) -> tuple[bytes, str]:
+    def parse(line: bytes) -> tuple[bytes, str]:
         label, tab, text = line.partition(b"\t")
         if not tab:
             raise ValueError("no tab: a line is label<TAB>text")
         try:
-            return text, label.decode(encoding)
+            return text, label.decode(encoding, _on_errors(reading))
         except UnicodeDecodeError as error:
             raise ValueError(f"the label is not {encoding}: {error.reason}") from error
 
-    return _parsed_lines(piece, reading, parse)
+    return _parsed_lines(piece, reading, parse, encoding)
 
 
 def _jsonl(piece: Slice, reading: Reading) -> Iterator[Batch]:
-    return _parsed_lines(piece, reading, _parse_json)
+    encoding = _named(piece.source)
+
+    def parse(line: bytes) -> tuple[bytes, str]:
+        return _parse_json(line.decode(encoding, _on_errors(reading)), reading)
+
+    return _parsed_lines(piece, reading, parse, "utf-8")
+
+
+def _on_errors(reading: Reading) -> str:
+    return "replace" if reading.errors == "replace" else "strict"
 
 
 def _parquet(piece: Slice, reading: Reading) -> Iterator[Batch]:
     """The row groups that begin in a slice; a start is the number of a row."""
+    with open_path(piece.source.path) as file:
+        try:
+            yield from _row_groups(file, piece, reading)
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise InputError(f"{piece.source.place}: not a whole Parquet file ({error}): fetch it again") from error
+
+
+def _row_groups(file: IO[bytes], piece: Slice, reading: Reading) -> Iterator[Batch]:
     import pyarrow.parquet as pq
 
-    source, limit = piece.source, reading.max_document_bytes
-    with open_path(source.path) as file:
-        table = pq.ParquetFile(file)
-        names = table.schema_arrow.names
-        if reading.text_field not in names:
-            raise InputError(
-                f"{source.place}: no column {reading.text_field!r} (--text-field); it has {', '.join(names)}"
-            )
-        columns = [name for name in (reading.text_field, reading.label_field) if name in names]
-        row = 0
-        for group in range(table.metadata.num_row_groups):
-            meta = table.metadata.row_group(group)
-            column = meta.column(0)
-            begin = min(filter(None, (column.dictionary_page_offset, column.data_page_offset)))
-            if not piece.begin <= begin < piece.end:
-                row += meta.num_rows
-                continue
-            for rows in table.iter_batches(4096, row_groups=[group], columns=columns):
-                yield _rows(rows, row, source, reading, limit)
-                row += len(rows)
+    source, row = piece.source, 0
+    table = pq.ParquetFile(file, buffer_size=PIECE_BYTES)
+    names = table.schema_arrow.names
+    if reading.text_field not in names:
+        raise InputError(f"{source.place}: no column {reading.text_field!r} (--text-field); it has {', '.join(names)}")
+    columns = list(dict.fromkeys(name for name in (reading.text_field, reading.label_field) if name in names))
+    for group in range(table.metadata.num_row_groups):
+        meta = table.metadata.row_group(group)
+        column = meta.column(0)
+        begin = min(filter(None, (column.dictionary_page_offset, column.data_page_offset)))
+        if not piece.begin <= begin < piece.end:
+            row += meta.num_rows
+            continue
+        for rows in table.iter_batches(ROWS_A_BATCH, row_groups=[group], columns=columns):
+            yield _rows(rows, row, source, reading, reading.max_document_bytes)
+            row += len(rows)
 
 
 def _rows(rows: pa.RecordBatch, first: int, source: Source, reading: Reading, limit: int) -> Batch:
     data, ends, labels, starts, dead = bytearray(), [0], [], [], []
-    texts = rows.column(reading.text_field).cast(pa.binary()).to_pylist()
-    found = rows.schema.get_field_index(reading.label_field)
-    given = rows.column(found).cast(pa.string()).to_pylist() if found >= 0 else [None] * len(texts)
+    texts = _values(rows, reading.text_field, pa.binary(), source)
+    given = [None] * len(texts)
+    if reading.label_field in rows.schema.names:
+        given = _values(rows, reading.label_field, pa.string(), source)
     for row, (text, label) in enumerate(zip(texts, given, strict=True), first):
         if text is None or len(text) > limit:
             dead.append(DeadLetter(source.place, row, "the text is null" if text is None else _too_long(limit)))
@@ -397,6 +452,14 @@ def _rows(rows: pa.RecordBatch, first: int, source: Source, reading: Reading, li
         labels.append(label or source.label)
         starts.append(row)
     return Batch(data, np.array(ends), labels, [source.place], starts, dead, "utf-8")
+
+
+def _values(rows: pa.RecordBatch, name: str, kind: pa.DataType, source: Source) -> list[Any]:
+    column = rows.column(name)
+    try:
+        return cast(list[Any], column.cast(kind).to_pylist())
+    except pa.ArrowException as error:
+        raise InputError(f"{source.place}: column {name!r} is {column.type}, not text ({error})") from error
 
 
 _FORMATS: dict[str, Callable[[Slice, Reading], Iterator[Batch]]] = {

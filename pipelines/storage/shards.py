@@ -3,7 +3,8 @@
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,19 +38,26 @@ def digest(value: Any) -> str:
 
 
 def make_shards(slices: Iterable[Slice], *, workers: int, shard_bytes: int, configuration: str) -> list[Shard]:
-    """Packs slices in order into shards of about `shard_bytes` at most, and four a worker where there is enough."""
+    """Packs slices in order into shards of `shard_bytes` at most, and four a worker where there is enough.
+
+    A shard is larger only where it is a single slice that cannot be split.
+    """
     slices = list(slices)
     total = sum(map(_size, slices))
     target = max(min(shard_bytes, -(-total // (SHARDS_PER_WORKER * workers))), min(SMALLEST_SHARD, shard_bytes), 1)
-    count = max(1, -(-total // target))
-    groups: list[list[Slice]] = [[] for _ in range(count)]
+    pieces = list(_split(slices, target))
+    # A shard may end up to half a piece later than it should, and begin as much before.
+    room = max(1, shard_bytes // 2, shard_bytes - max(map(_size, pieces), default=0))
+    count = max(1, -(-total // min(target, room)))
+    groups: dict[int, list[Slice]] = defaultdict(list)  # an archive may lie about its sizes: many would be empty
     position = 0
-    for piece in _split(slices, target):
+    for piece in pieces:
         # A slice goes where its middle falls, when the whole is divided evenly.
         middle = position + _size(piece) // 2
         groups[min(count - 1, middle * count // max(1, total))].append(piece)
         position += _size(piece)
-    return [make_shard(group, configuration=configuration) for group in groups if group]
+    within = itertools.chain.from_iterable(_halved(group, shard_bytes) for group in groups.values())
+    return [make_shard(group, configuration=configuration) for group in within]
 
 
 def make_shard(slices: Sequence[Slice], *, configuration: str) -> Shard:
@@ -65,8 +73,7 @@ def whole(source: Source) -> Slice:
 
 def splittable(source: Source) -> bool:
     """Whether a byte range can be read alone: row groups, or plain lines where byte `\\n` ends a line."""
-    wide = source.encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32", "utf16", "utf32"))
-    return source.format != "document" and not source.compression and not wide
+    return source.format != "document" and not source.compression and not source.wide
 
 
 def without(source: Source, taken: Sequence[tuple[int, int]]) -> list[Slice]:
@@ -83,6 +90,14 @@ def without(source: Source, taken: Sequence[tuple[int, int]]) -> list[Slice]:
 
 def _size(piece: Slice) -> int:
     return piece.end - piece.begin
+
+
+def _halved(group: list[Slice], most: int) -> Iterator[list[Slice]]:
+    if len(group) == 1 or sum(map(_size, group)) <= most:
+        yield group
+        return
+    for half in (group[: len(group) // 2], group[len(group) // 2 :]):
+        yield from _halved(half, most)
 
 
 def _split(slices: Iterable[Slice], target: int) -> Iterable[Slice]:

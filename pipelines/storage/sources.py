@@ -1,6 +1,7 @@
 """What the INPUTs of a command name: document files, line files, archives, tables; local or by fsspec URL."""
 
 import codecs
+import errno
 import fnmatch
 import glob
 import os
@@ -21,6 +22,7 @@ PROBE_BYTES = 1 << 20
 _COMPRESSIONS = {".gz": "gz", ".zst": "zst"}
 _BY_SUFFIX: dict[str, Format] = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _URL = re.compile(r"[a-z0-9+]+://", re.IGNORECASE)
+_LOCAL_URL = re.compile(r"^(file|local)://", re.IGNORECASE)  # by path, or the same file could count twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,11 @@ class Source:
         return (self.place, self.label, str(self.size), self.version, self.format, self.encoding, self.problem)
 
     @property
+    def wide(self) -> bool:
+        """Whether characters are two or four bytes wide, so that byte `\\n` may be half of one."""
+        return self.encoding.startswith(("utf-16", "utf-32"))
+
+    @property
     def place(self) -> str:
         """How messages and dead letters call it: the path, with `!` before the member of an archive."""
         return f"{self.path}!{self.name}" if self.name else self.path
@@ -73,7 +80,7 @@ def discover(inputs: Sequence[str], reading: Reading) -> list[Source]:
 
     Raises InputError for what is missing, unreadable or holds no document, UsageError for an unknown encoding.
     """
-    check_encoding(reading.encoding)
+    reading = replace(reading, encoding=check_encoding(reading.encoding))
     found: dict[str, Source] = {}
     for given in inputs:
         before = len(found)
@@ -88,42 +95,44 @@ def discover(inputs: Sequence[str], reading: Reading) -> list[Source]:
     return [found[place] for place in sorted(found)]
 
 
-def check_encoding(encoding: str) -> None:
-    """Raises UsageError for an encoding that Python does not know."""
+def check_encoding(encoding: str) -> str:
+    """Python's name of an encoding, or "auto"; raises UsageError for one that it does not know."""
+    if encoding == "auto":
+        return encoding
     try:
-        if encoding != "auto":
-            codecs.lookup(encoding)
-    except LookupError:
+        "".encode(encoding)  # unlike the look-up refuses what makes no text, such as hex
+        return codecs.lookup(encoding).name
+    except (LookupError, ValueError):
         raise UsageError(f"--encoding {encoding}: unknown; try auto, utf-8, gb18030, big5 or utf-16") from None
 
 
 def _sources(given: str, reading: Reading) -> Iterator[Source]:
+    given = _LOCAL_URL.sub("", given)
     if _URL.match(given):
         yield from _remote_sources(given, reading)
     elif os.path.lexists(given):
-        yield from _local_sources(os.path.realpath(given), reading)
+        yield from _local_sources(given, reading)
     elif glob.has_magic(given):
         matches = sorted(glob.glob(given, recursive=True))
         if not matches:
             raise InputError(f"{given}: nothing matches")
         for match in matches:
-            yield from _local_sources(os.path.realpath(match), reading)
+            yield from _local_sources(match, reading)
     else:
         raise InputError(f"{given}: no such file or directory")
 
 
-def _local_sources(path: str, reading: Reading) -> Iterator[Source]:
+def _local_sources(given: str, reading: Reading) -> Iterator[Source]:
+    path, name = os.path.realpath(given), os.path.basename(os.path.abspath(given))
     try:
         status = os.stat(path)
         if not stat.S_ISDIR(status.st_mode):
-            if not os.access(path, os.R_OK):
-                raise PermissionError(13, "no permission to read it")
-            yield from _file_sources(path, os.path.basename(path), status.st_size, str(status.st_mtime_ns), reading)
+            _check_file(path, status)
+            yield from _file_sources(path, name, status.st_size, str(status.st_mtime_ns), reading)
             return
-        name = os.path.basename(path)
         for relative, size, changed in _walk(path, "", reading.patterns, set()):
             folder = relative.partition("/")
-            label = _readable(os.fsencode(folder[0] if folder[1] else name))
+            label = _label(folder[0] if folder[1] else name)
             yield Source(f"{path}/{relative}", label, size, str(changed), "document", reading.encoding)
     except OSError as error:
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
@@ -145,10 +154,17 @@ def _walk(
             if entry.is_dir():
                 yield from _walk(top, below, patterns, above | {here})
             elif _matches(below, patterns):
-                if not os.access(entry.path, os.R_OK):
-                    raise PermissionError(13, "no permission to read it", entry.path)
                 status = entry.stat()
+                _check_file(entry.path, status)
                 yield below, status.st_size, status.st_mtime_ns
+
+
+def _check_file(path: str, status: os.stat_result) -> None:
+    """Raises OSError for what cannot be read, or not twice: a pipe would be empty, or wait, the second time."""
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file: write what it gives to one first", path)
+    if not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, "no permission to read it", path)
 
 
 def _matches(relative: str, patterns: Sequence[str]) -> bool:
@@ -166,16 +182,21 @@ def _file_sources(path: str, name: str, size: int, version: str, reading: Readin
         yield from _members(path, stem, reading)
         return
     chosen = reading.format if reading.format != "auto" else _BY_SUFFIX.get(suffix.lower(), "lines")
-    source = Source(path, stem or name, size, version, chosen, reading.encoding, compression)
-    if (chosen == "jsonl" and reading.encoding == "auto") or chosen == "parquet":
+    if compression and chosen not in ("lines", "tsv", "jsonl"):
+        raise InputError(f"{path}: only lines, tsv and jsonl are read compressed, not {chosen}: unpack it first")
+    source = Source(path, _label(stem or name), size, version, chosen, reading.encoding, compression)
+    if chosen == "parquet":
         source = replace(source, encoding="utf-8")
-    elif reading.encoding == "auto" and chosen in ("lines", "tsv"):
+    elif reading.encoding == "auto" and chosen != "document":
         source = replace(source, encoding=_probe(source))
     yield source
 
 
 def _probe(source: Source) -> str:
-    """Decides a line file once, from the whole lines of its first MiB: UTF-8, else GB18030."""
+    """Decides a line file once, from its first MiB: UTF-8 if most lines beyond ASCII decode so, else GB18030.
+
+    Most, not all: one bad line in a file of UTF-8 must not turn the others into other characters.
+    """
     from pipelines.storage.readers import open_source
 
     try:
@@ -183,13 +204,16 @@ def _probe(source: Source) -> str:
             head = file.read(PROBE_BYTES)
     except (OSError, EOFError, ValueError):
         return "utf-8"  # a damaged file: the reader tells where
-    if len(head) == PROBE_BYTES:
-        head = head[: head.rfind(b"\n") + 1] or head
+    lines = [line for line in head.split(b"\n") if not line.isascii()]
+    return "utf-8" if 2 * sum(map(_begins_utf8, lines)) >= len(lines) else "gb18030"
+
+
+def _begins_utf8(line: bytes) -> bool:
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-        return "utf-8"
+        codecs.getincrementaldecoder("utf-8")().decode(line)  # the last line may be cut inside a character
     except UnicodeDecodeError:
-        return "gb18030"
+        return False
+    return True
 
 
 def _members(path: str, stem: str, reading: Reading) -> Iterator[Source]:
@@ -199,18 +223,21 @@ def _members(path: str, stem: str, reading: Reading) -> Iterator[Source]:
     try:
         with open_path(path) as file, zipfile.ZipFile(file) as archive:
             infos = archive.infolist()
-    except (zipfile.BadZipFile, EOFError) as error:
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
         raise InputError(f"{path}: not a whole zip archive ({error}): fetch it again") from error
+    last = {_member_name(info): info for info in infos}
     for info in infos:
         name = _member_name(info)
         parts = PurePosixPath(name).parts
         hidden = any(part.startswith(".") and part != ".." for part in parts)
         if info.is_dir() or hidden or "__MACOSX" in parts or not _matches(name, reading.patterns):
             continue
-        label = parts[0] if len(parts) > 1 else stem
+        label = parts[0] if len(parts) > 1 else _label(stem)
         problem = ""
-        if ".." in parts or name.startswith("/"):
-            label, problem = stem, "its name leads out of the archive"
+        if last[name] is not info:  # unpacked, the last one would be left
+            name, problem = f"{name}@{info.header_offset}", "the archive holds a later member of the same name"
+        elif ".." in parts or name.startswith("/"):
+            label, problem = _label(stem), "its name leads out of the archive"
         elif info.flag_bits & 1:
             problem = "it is encrypted"
         elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -221,9 +248,15 @@ def _members(path: str, stem: str, reading: Reading) -> Iterator[Source]:
 
 
 def _member_name(info: zipfile.ZipInfo) -> str:
-    if info.flag_bits & 0x800:
+    try:
+        return info.filename if info.flag_bits & 0x800 else _readable(info.filename.encode("cp437"))
+    except UnicodeEncodeError:  # a name that Python took from the Unicode field beside it
         return info.filename
-    return _readable(info.filename.encode("cp437", "replace"))
+
+
+def _label(name: str) -> str:
+    """A file's or folder's name as a label, which must be text whatever bytes the name is made of."""
+    return _readable(os.fsencode(name))
 
 
 def _readable(name: bytes) -> str:

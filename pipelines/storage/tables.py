@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -89,7 +89,7 @@ def write_parquet(
     """
     files: list[AttemptFile] = []
     try:
-        pieces = _rechunk(tables, schema, group_rows)
+        pieces = _rechunk(tables, schema, rows, group_rows)
         piece = next(pieces, None)
         while piece is not None or not files:
             file = AttemptFile(directory / f"{stem}-{len(files):05d}.parquet")
@@ -111,14 +111,13 @@ def write_parquet(
     return files
 
 
-def _rechunk(tables: Iterable[pa.Table], schema: pa.Schema, rows: int) -> Iterator[pa.Table]:
-    held: Sequence[pa.Table] = []
+def _rechunk(tables: Iterable[pa.Table], schema: pa.Schema, rows: int, group_rows: int) -> Iterator[pa.Table]:
+    """The rows in row groups, none of which crosses a multiple of `rows`."""
+    held, left = schema.empty_table(), rows
     for table in tables:
-        joined = pa.concat_tables([*held, table.select(schema.names)])
-        whole = len(joined) // rows * rows
-        for begin in range(0, whole, rows):
-            yield joined.slice(begin, rows).combine_chunks()
-        held = [joined.slice(whole)]
-    for table in held:
-        if len(table):
-            yield table.combine_chunks()
+        held = pa.concat_tables([held, table.select(schema.names)])
+        while len(held) >= (wanted := min(group_rows, left)):
+            yield held.slice(0, wanted).combine_chunks()
+            held, left = held.slice(wanted), left - wanted or rows
+    if len(held):
+        yield held.combine_chunks()

@@ -34,7 +34,7 @@ SENTENCES = (
     "北京大学的大学生在北京大学城北京",
     "韩玉赏鉴凱特琳 Edu Trust认证easy_install is great",
     "靐龘䶮鿕鿖𠮷野家，丂丄丅",
-    "了要人了要人人了那说了那不说了要",
+    "了还在了还在在了时月了时间月了还",
     "江大桥武汉市长江大桥武汉市长",
 )
 
@@ -42,9 +42,9 @@ STOCK = Path(jieba.__file__).with_name("dict.txt")
 USER_DICTIONARIES: dict[str, list[str]] = {
     "without-frequency": ["云计算\n云计算机\n计算机云\n机云\n李小福\n创新办\n"],
     "without-frequency-other-order": ["机云\n计算机云\n云计算机\n云计算\n创新办\n李小福\n"],
-    # The frequency that jieba suggests for 了要人 is 13 after 了要 and 12 before it.
-    "suggested-frequency-after-its-parts": ["了要\n了要人\n了那\n了那说\n"],
-    "suggested-frequency-before-its-parts": ["了要人\n了要\n了那说\n了那\n"],
+    # The frequency that jieba suggests for 了还在 is 31 after 了还 and 30 before it.
+    "suggested-frequency-after-its-parts": ["了还\n了还在\n了时\n了时月\n"],
+    "suggested-frequency-before-its-parts": ["了还在\n了还\n了时月\n了时\n"],
     "suggested-frequency-builds-on-words-before": ["江大桥 20000\n长江大\n江大\n武汉市长江\n市长江大桥\n"],
     "frequency-0-splits-after-the-model": ["杭研 0\n李小福 0\n叛徒 0\n"],
     "frequency-0-on-known-words": ["大学 0\n北京大学 0\n北京 0\n计算机 0\n创新 0\n"],

@@ -226,7 +226,7 @@ def _cut_block(codes, second, begin, end, first, nodes, scores, unknown, emissio
     count = 0
     position = 0
     while position < length:
-        stop = np.int64(route[position].end)
+        stop = int(route[position].end)
         tally = route[position].tally
         if tally < joins and stop < length and route[stop].tally < joins:
             while stop < length and route[stop].tally < joins:
