@@ -1,17 +1,21 @@
 """What `hanmill show`, `status` and `doctor` print."""
 
-import os
+import contextlib
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.doctor import examine
 from pipelines.errors import InputError
 from pipelines.storage.commit import LOCK, holder
-from pipelines.storage.manifest import CONFIGURATION, MANIFEST, RUN, SHARDS, SUCCESS, read_json
+from pipelines.storage.manifest import CONFIGURATION, MANIFEST, RUN, SHARDS, SUCCESS, read_entry, read_json
 
 PRINTABLE = 40
 
@@ -26,15 +30,14 @@ def top_words(directory: Path, top: int) -> None:
         title=f"{manifest['totals']['words']:,} words, {total:,} tokens, {manifest['totals']['documents']:,} documents"
     )
     for name in ("rank", "word", "count", "share", "documents"):
-        table.add_column(name, justify="left" if name == "word" else "right")
+        table.add_column(name, justify="left" if name == "word" else "right", no_wrap=name != "word")
     for part in manifest["parts"]:
-        for batch in pq.ParquetFile(directory / part["name"]).iter_batches(
-            min(left, 4096), columns=["word", "count", "documents"]
-        ):
+        for batch in _batches(directory / part["name"], min(left, 4096)):
             for row in batch.slice(0, left).to_pylist():
                 rank += 1
                 share = f"{100 * row['count'] / total:.3f} %"
-                table.add_row(f"{rank:,}", printable(row["word"]), f"{row['count']:,}", share, f"{row['documents']:,}")
+                word = Text(printable(row["word"]))
+                table.add_row(f"{rank:,}", word, f"{row['count']:,}", share, f"{row['documents']:,}")
             left = top - rank
             if left <= 0:
                 break
@@ -43,11 +46,21 @@ def top_words(directory: Path, top: int) -> None:
     Console().print(table)
 
 
+def _batches(part: Path, rows: int) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from pq.ParquetFile(part).iter_batches(rows, columns=["word", "count", "documents"])
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{part}: {error}: run the same command again, it writes the output anew") from error
+
+
 def printable(word: str) -> str:
-    """A word as a terminal can show it: long ones cut, control characters escaped, no markup."""
+    """A word as a terminal can show it: long ones cut, control characters escaped.
+
+    >>> printable("一\\n"), printable("哈" * 50)[-2:]
+    ('一\\\\n', '哈…')
+    """
     shown = "".join(character if character.isprintable() else repr(character)[1:-1] for character in word)
-    shown = shown if len(shown) <= PRINTABLE else shown[: PRINTABLE - 1] + "…"
-    return shown.replace("[", r"\[")
+    return shown if len(shown) <= PRINTABLE else shown[: PRINTABLE - 1] + "…"
 
 
 def tell_status(directory: Path) -> None:
@@ -55,9 +68,12 @@ def tell_status(directory: Path) -> None:
     configuration, manifest = read_json(directory / SHARDS / CONFIGURATION), read_json(directory / MANIFEST)
     if configuration is None and manifest is None:
         raise InputError(f"{directory}: no run has written there")
-    entries = [path for path in (directory / SHARDS).glob("*.json") if path.name != CONFIGURATION]
-    totals = [content["totals"] for path in entries if (content := read_json(path))]
-    documents = sum(total.get("documents", 0) for total in totals)
+    times, totals = [], Counter[str]()
+    for path in (directory / SHARDS).glob("*.json"):
+        entry = read_entry(path.parent, path.stem)  # none if it is no entry, or the run just removed it
+        if entry is not None:
+            times.append(_changed(path))
+            totals.update(entry.totals)
     running = holder(directory / LOCK)
     if running:
         print(f"{directory}: running ({running})")
@@ -65,17 +81,20 @@ def tell_status(directory: Path) -> None:
         print(f"{directory}: finished {(read_json(directory / RUN) or {}).get('finished', '')}")
     else:
         print(f"{directory}: stopped before the end: run the same command again, it goes on from here")
-    print(
-        f"{len(entries):,} shards counted: {documents:,} documents, {sum(total.get('tokens', 0) for total in totals):,} tokens"
-    )
-    if entries:
-        age = time.time() - max(path.stat().st_mtime for path in entries)
-        print(f"last shard {age:,.0f} s ago")
+    print(f"{len(times):,} shards counted: {totals['documents']:,} documents, {totals['tokens']:,} tokens")
+    if times:
+        print(f"last shard {time.time() - max(times):,.0f} s ago")
     if manifest is not None and (directory / SUCCESS).exists():
-        parts = sum(os.path.getsize(directory / part["name"]) for part in manifest["parts"])
+        parts = sum(part["bytes"] for part in manifest["parts"])
         print(f"{manifest['totals']['words']:,} words in {len(manifest['parts'])} parts, {parts / 1e6:,.1f} MB")
         if manifest["totals"]["dead_letters"]:
             print(f"{manifest['totals']['dead_letters']:,} bad records in {directory / 'dead_letters.jsonl'}")
+
+
+def _changed(path: Path) -> float:
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_mtime
+    return 0.0
 
 
 def tell_health() -> bool:
@@ -86,8 +105,7 @@ def tell_health() -> bool:
         bad = bool(finding.mend) and finding.needed
         healthy = healthy and not bad
         mark = "[red]mend[/]" if bad else "[yellow]note[/]" if finding.mend else "[green]ok[/]"
-        table.add_row(
-            mark, finding.name, finding.found + (f"\n→ {finding.mend}".replace("[", r"\[") if finding.mend else "")
-        )
+        mend = f"\n→ {finding.mend}" if finding.mend else ""
+        table.add_row(mark, finding.name, Text(finding.found + mend))
     Console().print(table)
     return healthy

@@ -26,6 +26,7 @@ from pipelines.storage.manifest import (
     check_configuration,
     publish,
     read_entry,
+    retract,
     write_entry,
 )
 from pipelines.storage.readers import DeadLetter, read_batches
@@ -102,8 +103,10 @@ class WordCount:
         )
 
     def describes(self, manifest: dict[str, Any]) -> bool:
-        """Whether options and code are those of a finished output."""
-        return (manifest["configuration"], manifest["min_count"]) == (self.configuration, self.min_count)
+        """Whether options and code are those of a finished output, and its bad records no more than are allowed."""
+        totals = manifest["totals"]
+        same = (manifest["configuration"], manifest["min_count"]) == (self.configuration, self.min_count)
+        return same and totals["dead_letters"] <= self._most_bad(totals["documents"] + totals["dead_letters"])
 
     def map(self, shard: Shard) -> Entry:
         """Counts a shard and commits a run for each partition, sorted by word."""
@@ -173,6 +176,7 @@ class WordCount:
             totals.update(entry.totals)
         if totals["tokens"] != sum(entry.totals["tokens"] for entry in reduced):
             raise EngineError(f"{self.directory}: runs and parts differ in tokens: start anew with --fresh")
+        retract(self.directory)
         dead_letters = self._gather_dead_letters(mapped)
         self._check_bad_records(totals["dead_letters"], totals["documents"] + totals["dead_letters"])
         labels = self._label_names(mapped) if self.by_label else []
@@ -218,12 +222,14 @@ class WordCount:
         letters.sort(key=lambda letter: (letter.source, letter.offset, letter.reason))
         return _write_dead_letters(self.directory, DEAD_LETTERS, letters)
 
-    def _check_bad_records(self, bad: int, read: int) -> None:
+    def _most_bad(self, read: int) -> float:
         limit = self.max_bad_records
-        most = float(limit[:-1]) / 100 * read if limit.endswith("%") else float(limit)
-        if bad > most:
+        return float(limit[:-1]) / 100 * read if limit.endswith("%") else float(limit)
+
+    def _check_bad_records(self, bad: int, read: int) -> None:
+        if bad > self._most_bad(read):
             raise BadRecordsError(
-                f"{bad:,} of {read:,} records are bad, more than --max-bad-records {limit}: "
+                f"{bad:,} of {read:,} records are bad, more than --max-bad-records {self.max_bad_records}: "
                 f"see {self.directory / DEAD_LETTERS}; mend the input, or allow more"
             )
 

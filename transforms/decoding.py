@@ -164,7 +164,7 @@ def decode(
 
     `offsets`: int64 [documents + 1], ascending. `encoding`: "auto" or any that Python knows; "auto" decides a document
     as a whole: UTF-8 if that decodes it, else GB18030 if that does. With `errors="replace"` what neither decodes is
-    UTF-8 if it begins with UTF-8's byte order mark or has fewer replacement characters as UTF-8 than as GB18030, and
+    UTF-8 if it begins with UTF-8's byte order mark or has no more replacement characters as UTF-8 than as GB18030, and
     GB18030 otherwise. `strip_bom` drops one U+FEFF at the head of each document of UTF-8 or "auto".
 
     Raises LookupError for an unknown encoding and ValueError for offsets outside the data or another `errors`. A bad

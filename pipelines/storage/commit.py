@@ -98,11 +98,9 @@ def write_bytes(path: Path, content: bytes) -> str:
 
 def write_json(path: Path, value: Any, *, indent: int | None = 1) -> str:
     """Commits a JSON file with keys in order, so that equal values are equal bytes; returns its SHA-256."""
-    return write_bytes(
-        path,
-        # Paths may be no text: the escape that Python puts for a lone surrogate is JSON's.
-        (json.dumps(value, ensure_ascii=False, indent=indent, sort_keys=True) + "\n").encode("utf-8", "backslashreplace"),
-    )
+    text = json.dumps(value, ensure_ascii=False, indent=indent, sort_keys=True) + "\n"
+    # Paths need not be text: what Python writes for half of a surrogate pair is JSON's escape.
+    return write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def sync_folder(folder: Path) -> None:
@@ -164,9 +162,13 @@ def lock(directory: Path) -> Iterator[None]:
 
 
 def holder(path: Path) -> str:
-    """Who holds a lock file, in words; empty if nobody does."""
+    """Who holds a lock file, in words; empty if nobody does, as when the process was killed."""
     try:
         content = json.loads(path.read_bytes())
-        return f"host {content['host']}, process {content['pid']}, for {time.time() - content['since']:.0f} s"
-    except (OSError, ValueError, KeyError):
+        host, pid = content["host"], content["pid"]
+        if host == socket.gethostname():
+            with contextlib.suppress(PermissionError):  # another user's, and alive
+                os.kill(pid, 0)
+        return f"host {host}, process {pid}, for {time.time() - content['since']:.0f} s"
+    except (OSError, ValueError, KeyError, TypeError):
         return ""

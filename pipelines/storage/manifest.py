@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.storage.commit import AttemptFile, remove, sha256_of, sync_folder, write_bytes, write_json
+from pipelines.storage.shards import digest
 
 SHARDS = "_shards"  # one run file and one entry for each counted shard: what later runs need not count again
 PARTS = "_parts"
@@ -38,11 +39,15 @@ class Entry:
     dead_letters: File | None = None
 
     @staticmethod
-    def of(value: dict[str, Any]) -> "Entry":
-        """The entry of its JSON form."""
+    def of(content: bytes) -> "Entry":
+        """The entry of its JSON form; raises ValueError, KeyError or TypeError if that is not as it was written."""
+        value = json.loads(content)
         files = tuple(File(**file) for file in value["files"])
         dead_letters = value["dead_letters"] and File(**value["dead_letters"])
-        return Entry(value["fingerprint"], files, value["totals"], value["labels"], dead_letters)
+        entry = Entry(value["fingerprint"], files, value["totals"], value["labels"], dead_letters)
+        if value["sha256"] != digest(asdict(entry)):
+            raise ValueError("the checksum is wrong")
+        return entry
 
     @property
     def all_files(self) -> tuple[File, ...]:
@@ -52,14 +57,15 @@ class Entry:
 
 def write_entry(folder: Path, entry: Entry, **more: Any) -> None:
     """Commits an entry; from then on its task need not run again."""
-    write_json(folder / f"{entry.fingerprint}.json", {**asdict(entry), **more}, indent=None)
+    content = asdict(entry)
+    write_json(folder / f"{entry.fingerprint}.json", {**content, "sha256": digest(content), **more}, indent=None)
 
 
 def read_entry(folder: Path, fingerprint: str) -> Entry | None:
     """The entry of a task that was committed before, if its files have their sizes still."""
     path = folder / f"{fingerprint}.json"
     try:
-        entry = Entry.of(json.loads(path.read_bytes()))
+        entry = Entry.of(path.read_bytes())
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return entry if all(has_size(folder.parent, file) for file in entry.all_files) else None
@@ -97,6 +103,12 @@ def check_configuration(directory: Path, configuration: dict[str, Any]) -> None:
         raise InputError(f"{directory} holds a run with other options ({told}): name another --out, or add --fresh")
 
 
+def retract(directory: Path) -> None:
+    """Takes back that an output is finished, before anything of it changes."""
+    remove(directory / SUCCESS)
+    sync_folder(directory)
+
+
 def publish(
     directory: Path, attempts: Iterable[AttemptFile], manifest: dict[str, Any], describe: Describe, *, old: str
 ) -> None:
@@ -104,8 +116,7 @@ def publish(
 
     `attempts` are synced files that lack only their names; `describe` tells what goes into `run.json`.
     """
-    remove(directory / SUCCESS)
-    sync_folder(directory)
+    retract(directory)
     keep = set()
     for file in attempts:
         file.commit()
@@ -126,16 +137,20 @@ def verify(directory: Path) -> list[str]:
     manifest, success = directory / MANIFEST, directory / SUCCESS
     if not success.exists():
         raise InputError(f"{directory}: no finished output there (no {SUCCESS}): run the command that writes it again")
-    wrong = []
-    if not manifest.exists() or sha256_of(manifest) != success.read_text().strip():
-        wrong.append(f"{manifest}: differs from what {SUCCESS} says")
-    content = read_json(manifest) or {}
-    listed = [File(**file) for file in [*content.get("parts", []), content.get("dead_letters")] if file]
+    wrong: list[str] = []
+    listed: list[File] = []
+    content = read_json(manifest)
+    if content is None or sha256_of(manifest).encode() != success.read_bytes().strip():
+        wrong.append(f"{manifest}: differs from what {SUCCESS} says: run the same command again with --fresh")
+    else:
+        listed += [File(**file) for file in [*content["parts"], content["dead_letters"]] if file]
+        if read_json(directory / SHARDS / CONFIGURATION) != content["configuration"]:
+            wrong.append(f"{directory / SHARDS / CONFIGURATION}: differs from the manifest: remove it")
     for entry in (directory / SHARDS).glob("*.json"):
         if entry.name == CONFIGURATION:
             continue
         try:
-            listed += Entry.of(json.loads(entry.read_bytes())).all_files
+            listed += Entry.of(entry.read_bytes()).all_files
         except (ValueError, KeyError, TypeError):
             wrong.append(f"{entry}: not a whole entry: remove it, and the next run counts its shard again")
     wrong += [problem for file in listed if (problem := check_file(directory, file))]

@@ -1,6 +1,7 @@
 """Slices to documents, in batches of raw bytes: one large buffer, never an object a document where bytes will do."""
 
 import codecs
+import contextlib
 import io
 import itertools
 import json
@@ -20,7 +21,7 @@ from pipelines.errors import InputError
 from pipelines.storage.shards import Slice, splittable
 from pipelines.storage.sources import Reading, Source
 
-BATCH_BYTES = 4 << 20
+BATCH_BYTES = 1 << 20
 PIECE_BYTES = 64 << 10
 ROWS_A_BATCH = 512
 _BOM = codecs.BOM_UTF8
@@ -232,7 +233,7 @@ def _lines(piece: Slice, limit: int) -> Iterator[_Lines]:
             file.seek(position)
         last, problem = False, ""
         while not last:
-            block, problem = _read_block(file, source)
+            block, problem = _read_block(file, source, position)
             start, position = position, position + len(block)
             last = not block or bool(problem)
             if skipping:
@@ -264,7 +265,7 @@ def _lines(piece: Slice, limit: int) -> Iterator[_Lines]:
         yield _Lines(b"", np.zeros(1, np.int64), position, dead)
 
 
-def _read_block(file: IO[bytes], source: Source) -> tuple[bytes, str]:
+def _read_block(file: IO[bytes], source: Source, position: int) -> tuple[bytes, str]:
     """The next block; of a damaged stream what stands before the fault, and what is wrong with it."""
     if not source.compression and not source.wide:
         return file.read(BATCH_BYTES), ""
@@ -275,8 +276,20 @@ def _read_block(file: IO[bytes], source: Source) -> tuple[bytes, str]:
     except (pa.ArrowException, EOFError, UnicodeDecodeError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        return bytes(block), str(error)
+        return bytes(block) + _salvage(source, position + len(block)), str(error)
     return bytes(block), ""
+
+
+def _salvage(source: Source, position: int) -> bytes:
+    """What can be read behind `position` still, byte by byte: of a read that fails, Arrow drops all."""
+    rest = bytearray()
+    if not source.wide:
+        with contextlib.suppress(pa.ArrowException, OSError), open_source(source) as file:
+            while position and (piece := file.read(min(PIECE_BYTES, position))):
+                position -= len(piece)
+            while piece := file.read(1):
+                rest += piece
+    return bytes(rest)
 
 
 def _bounds(data: bytes) -> npt.NDArray[np.int64]:

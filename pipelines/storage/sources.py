@@ -230,7 +230,7 @@ def _members(path: str, stem: str, reading: Reading) -> Iterator[Source]:
         name = _member_name(info)
         parts = PurePosixPath(name).parts
         hidden = any(part.startswith(".") and part != ".." for part in parts)
-        if info.is_dir() or hidden or "__MACOSX" in parts or not _matches(name, reading.patterns):
+        if name.endswith("/") or hidden or "__MACOSX" in parts or not _matches(name, reading.patterns):
             continue
         label = parts[0] if len(parts) > 1 else _label(stem)
         problem = ""

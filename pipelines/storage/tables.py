@@ -88,6 +88,7 @@ def write_parquet(
     there is always one.
     """
     files: list[AttemptFile] = []
+    repeated = schema.names[1:]  # every key is a value of its own: a dictionary of them only takes time
     try:
         pieces = _rechunk(tables, schema, rows, group_rows)
         piece = next(pieces, None)
@@ -95,7 +96,9 @@ def write_parquet(
             file = AttemptFile(directory / f"{stem}-{len(files):05d}.parquet")
             files.append(file)
             written = 0
-            with pq.ParquetWriter(pa.PythonFile(file, "w"), schema, compression="zstd") as writer:
+            with pq.ParquetWriter(
+                pa.PythonFile(file, "w"), schema, compression="zstd", use_dictionary=repeated
+            ) as writer:
                 while piece is not None and written < rows:
                     writer.write_table(piece, row_group_size=group_rows)
                     written += len(piece)

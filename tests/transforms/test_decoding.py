@@ -41,7 +41,7 @@ def python(document: bytes, encoding: str, errors: str = "strict", strip_bom: bo
         text = candidates[1] if candidates[0] is None else candidates[0]
         if text is None and errors == "replace":
             first, second = (document.decode(name, "replace") for name in ("utf-8", "gb18030"))
-            fewer = first.count("\ufffd") < second.count("\ufffd")
+            fewer = first.count("\ufffd") <= second.count("\ufffd")
             text = first if document[:3] == b"\xef\xbb\xbf" or fewer else second
     else:
         try:

@@ -108,9 +108,10 @@ def _frequencies(
     import jieba
     from jieba import finalseg
 
-    tokenizer = jieba.Tokenizer() if path is None else jieba.Tokenizer(str(path))
+    tokenizer = jieba.Tokenizer()
     try:
-        tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
+        with Path(path or _jieba_folder() / "dict.txt").open("rb") as file:
+            tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(file)
     except ValueError as error:
         raise DictionaryError(f"{error} (expected: word frequency [tag], in UTF-8)") from error
     if tokenizer.total <= 0 or min(tokenizer.FREQ.values()) < 0:
@@ -119,9 +120,10 @@ def _frequencies(
     kept = finalseg.Force_Split_Words
     finalseg.Force_Split_Words = set()
     try:
-        for user_dictionary in user_dictionaries:
-            _check_user_dictionary(Path(user_dictionary))
-            tokenizer.load_userdict(str(user_dictionary))
+        for user_dictionary in map(Path, user_dictionaries):
+            _check_user_dictionary(user_dictionary)
+            with user_dictionary.open("rb") as file:
+                tokenizer.load_userdict(file)
         return tokenizer.FREQ, tokenizer.total, finalseg.Force_Split_Words
     finally:
         finalseg.Force_Split_Words = kept

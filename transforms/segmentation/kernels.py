@@ -148,7 +148,7 @@ def _viterbi(codes, begin, end, emissions, chain, path):
         path[position].tally = back
     state = 1 if ve > vs else 3
     for position in range(length - 1, 0, -1):
-        previous = (np.int64(path[position].tally) >> (2 * state)) & 3
+        previous = (int(path[position].tally) >> (2 * state)) & 3
         path[position].tally = state
         state = previous
     path[0].tally = state
@@ -245,6 +245,46 @@ def _cut_block(codes, second, begin, end, first, nodes, scores, unknown, emissio
     return count
 
 
+@helper
+def _block_end(codes, begin, length):
+    end = begin + 1
+    while end < length and codes[end] != 0:
+        end += 1
+    return end
+
+
+@helper
+def _cut_blocks(
+    points, begin, length, codes, second, first, nodes, scores, unknown, emissions, chain, forced, hmm, mode,
+    route, tokens,
+):  # fmt: skip
+    """Cuts blocks from `begin` on until the text ends or a block might not fit; returns where, and how many tokens.
+
+    White space is left out.
+    """
+    count = 0
+    while begin < length:
+        if codes[begin] == 0 or mode == CHARACTERS:
+            if count == len(tokens):
+                break
+            point, tally = points[begin], int(codes[begin])
+            if tally == 0 and point < BASIC_PLANE:
+                tally = OTHERS + int(point)
+            if codes[begin] != 0 or not _is_space(point):
+                count = _put(tokens, count, begin, begin + 1, tally)
+            begin += 1
+            continue
+        end = _block_end(codes, begin, length)
+        if end - begin > len(tokens) - count or end - begin >= len(route):
+            break
+        into = tokens[count:]
+        count += _cut_block(
+            codes, second, begin, end, first, nodes, scores, unknown, emissions, chain, forced, hmm, route, into
+        )
+        begin = end
+    return begin, count
+
+
 @kernel(
     POINT,
     CODE,
@@ -323,6 +363,20 @@ def _mark(tallies, index, document):
     # Added, not branched on: whether a document holds a word already is hard to foresee.
     tallies[index].documents += np.uint32(tallies[index].document != document)
     tallies[index].document = document
+
+
+@helper
+def _mark_grams(codes, begin, end, nodes, tallies, document):
+    """Counts the words of two and three characters inside a longer one; returns how many there are."""
+    count = 0
+    for size in range(2, 4):
+        if end - begin > size:
+            for position in range(begin, end - size + 1):
+                word = nodes[_node_of(codes, position, position + size, nodes)].word
+                if word != 0:
+                    _mark(tallies, WORDS_FROM + word, document)
+                    count += 1
+    return count
 
 
 @helper
@@ -435,47 +489,22 @@ def tally(
         length = offsets[item + 1]
         begin = max(progress[0].position, offsets[item])
         document = np.uint32(first_document + item)
-        progress[0].document = item
         _encode(points, begin, length, table, first, nodes, codes, second)
         while begin < length:
-            end = begin + 1
-            if codes[begin] == 0 or mode == CHARACTERS:
-                point = points[begin]
-                if codes[begin] != 0:
-                    _mark(tallies, codes[begin], document)
-                elif _is_space(point):
-                    totals[item] -= 1
-                elif point < BASIC_PLANE:
-                    _mark(tallies, OTHERS + point, document)
-                else:
-                    if progress[0].unknown + 1 >= len(words) or progress[0].arena + 1 >= len(arena):
-                        progress[0].position = begin
-                        return 1
-                    _mark_unknown(points, begin, end, document, slots, words, word_tallies, arena, progress)
-                totals[item] += 1
-                begin = end
-                continue
-            while end < length and codes[end] != 0:
-                end += 1
-            size = end - begin
+            # Cut and count in turns of many blocks: the look-ups of a long loop overlap.
+            end, count = _cut_blocks(
+                points, begin, length, codes, second, first, nodes, scores, unknown, emissions, chain, forced, hmm,
+                mode, route, tokens,
+            )  # fmt: skip
             room = min(len(words) - progress[0].unknown, len(arena) - progress[0].arena)
-            if size >= min(len(route), len(tokens) + 1) or size >= room:
-                progress[0].position = begin
-                return size
-            count = _cut_block(
-                codes, second, begin, end, first, nodes, scores, unknown, emissions, chain, forced, hmm, route, tokens
-            )
+            if end == begin or end - begin >= room:
+                progress[0].document, progress[0].position = item, begin
+                return max(end, _block_end(codes, begin, length)) - begin
             totals[item] += count
             for token in tokens[:count]:
                 start, last, index = np.int64(token.begin), np.int64(token.end), token.tally
                 if mode == SEARCH:
-                    for width in range(2, 4):
-                        if last - start > width:
-                            for position in range(start, last - width + 1):
-                                gram = nodes[_node_of(codes, position, position + width, nodes)].word
-                                if gram != 0:
-                                    _mark(tallies, WORDS_FROM + gram, document)
-                                    totals[item] += 1
+                    totals[item] += _mark_grams(codes, start, last, nodes, tallies, document)
                 if index == 0:
                     word = nodes[_node_of(codes, start, last, nodes)].word
                     if word == 0:
@@ -485,5 +514,4 @@ def tally(
                 _mark(tallies, index, document)
             begin = end
         progress[0].position = 0
-    progress[0].document = len(offsets) - 1
     return 0

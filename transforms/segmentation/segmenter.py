@@ -16,6 +16,7 @@ from transforms.word_counts import RUN, WordCounts, strings, strings_of_points
 
 Tokenizer = Literal["words", "search", "characters"]
 BATCH_CHARACTERS = 1 << 18
+TOKENS = 1 << 12
 TOKENIZERS: tuple[Tokenizer, ...] = ("words", "search", "characters")
 
 
@@ -96,7 +97,7 @@ class WordCounter:
     def __init__(self, segmenter: Segmenter) -> None:
         self.segmenter = segmenter
         self._mode = TOKENIZERS.index(segmenter.tokenizer)
-        self._route, self._tokens = np.empty(4097, POSITION), np.empty(4096, TOKEN)
+        self._route, self._tokens = np.empty(TOKENS + 1, POSITION), np.empty(TOKENS, TOKEN)
         self._codes, self._second = np.empty(0, np.uint16), np.empty(0, np.uint32)
         self._tallies = np.zeros(WORDS_FROM + len(segmenter.dictionary.scores), TALLY)
         coded = np.flatnonzero(segmenter.dictionary.table)
