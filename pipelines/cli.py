@@ -108,7 +108,7 @@ def count(
     A run that was killed goes on where it stopped; a finished run over the same inputs does nothing.
     """
     from pipelines.engines import local
-    from pipelines.progress import watch
+    from pipelines.progress import tell, watch
     from pipelines.run import run
     from pipelines.storage.sources import PATTERNS, Reading, check_encoding
     from pipelines.tally import prepare
@@ -128,7 +128,7 @@ def count(
     job = WordCount(
         tuple(inputs),
         out,
-        prepare(str(dictionary) if dictionary else None, paths),
+        prepare(str(dictionary) if dictionary else None, paths, tell=tell),
         reading,
         tokenizer.value,
         not no_hmm,
@@ -288,10 +288,11 @@ def main() -> NoReturn:
         print(f"hanmill: {error}", file=sys.stderr)
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        print("hanmill: interrupted; the same command goes on from here", file=sys.stderr)
         code = INTERRUPTED
     except Exception as error:
         code = _show_usage_error(error)
+    if code == INTERRUPTED:  # which typer turns a KeyboardInterrupt into
+        print("hanmill: interrupted; the same command goes on from here", file=sys.stderr)
     sys.stdout.flush()
     sys.exit(code)
 

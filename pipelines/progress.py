@@ -16,6 +16,11 @@ def watch() -> Watch:
     return LiveWatch() if sys.stderr.isatty() else LineWatch()
 
 
+def tell(text: str) -> None:
+    """A plain line on standard error."""
+    print(f"hanmill: {text}", file=sys.stderr, flush=True)
+
+
 class LineWatch(Watch):
     """A line when a stage begins, and one every ten seconds."""
 
@@ -58,7 +63,7 @@ class LineWatch(Watch):
 
     def _tell(self, text: str) -> None:
         self._told = time.monotonic()
-        print(f"hanmill: {text}", file=sys.stderr, flush=True)
+        tell(text)
 
 
 class LiveWatch(Watch):

@@ -129,7 +129,9 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise InputError(f"{path} is missing: a report needs the directory of a finished run; run the count again") from None
+        raise InputError(
+            f"{path} is missing: a report needs the directory of a finished run; run the count again"
+        ) from None
 
 
 def _read_words(parts: Sequence[Path]) -> tuple[list[dict[str, Any]], Numbers, Numbers]:
@@ -177,7 +179,9 @@ def _figure(**options: Any) -> figure:
     return figure(tools="", toolbar_location=None, **options)
 
 
-def _bars(names: Sequence[str], values: Sequence[float], *, width: int, unit: str = "", **more: Sequence[str]) -> figure:
+def _bars(
+    names: Sequence[str], values: Sequence[float], *, width: int, unit: str = "", **more: Sequence[str]
+) -> figure:
     """Horizontal bars, the first on top, placed by rank: two names that are cut to the same text stay two bars.
 
     `more`: further lines of a bar's tooltip, by title.
@@ -213,7 +217,9 @@ def _top_words(top: Sequence[Mapping[str, Any]], *, tokens: int) -> figure:
     return _bars(names, counts, width=1000, share=share, documents=documents)
 
 
-def _curve(x: Sequence[float], y: Sequence[float], *, names: tuple[str, str], scale: Literal["linear", "log"]) -> figure:
+def _curve(
+    x: Sequence[float], y: Sequence[float], *, names: tuple[str, str], scale: Literal["linear", "log"]
+) -> figure:
     plot = _figure(width=490, height=320, x_axis_type=scale, y_axis_type=scale)
     source = ColumnDataSource({"x": x, "y": y})
     plot.line("x", "y", source=source, color=_ACCENT, line_width=2)

@@ -26,9 +26,9 @@ def top_words(directory: Path, top: int) -> None:
     if manifest is None or not (directory / SUCCESS).exists():
         raise InputError(f"{directory}: no finished count there: run hanmill count ... --out {directory}")
     total, left, rank = manifest["totals"]["tokens"], top, 0
-    table = Table(
-        title=f"{manifest['totals']['words']:,} words, {total:,} tokens, {manifest['totals']['documents']:,} documents"
-    )
+    totals = manifest["totals"]
+    print(f"{totals['words']:,} words, {total:,} tokens, {totals['documents']:,} documents")
+    table = Table()
     for name in ("rank", "word", "count", "share", "documents"):
         table.add_column(name, justify="left" if name == "word" else "right", no_wrap=name != "word")
     for part in manifest["parts"]:

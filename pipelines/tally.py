@@ -1,7 +1,7 @@
 """What a shard adds up to: documents decoded, normalized and counted, by label where that is asked for."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -30,17 +30,24 @@ POINTS_HELD = 1 << 24
 _Documents = tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]
 
 
-def prepare(dictionary: str | None, user_dictionaries: Sequence[str]) -> str:
+def prepare(
+    dictionary: str | None, user_dictionaries: Sequence[str], *, tell: Callable[[str], None] = lambda text: None
+) -> str:
     """Compiles in the driver what workers share, if that was not done before; returns the dictionaries' hash.
 
     Raises InputError for a missing file or a bad line.
     """
-    for module in (decoding, kernels, word_counts):
-        for kernel in kernels_of(module):
-            kernel.prepare()
+    missing = [
+        kernel for module in (decoding, kernels, word_counts) for kernel in kernels_of(module) if not kernel.compiled
+    ]
+    if missing:
+        tell(f"compiling {len(missing)} kernels, once for this machine: some seconds")
+    for kernel in missing:
+        kernel.prepare()
     try:
         content_hash = dictionary_hash(dictionary, user_dictionaries=user_dictionaries)
         if not compiled_folder(content_hash).exists():
+            tell("compiling the dictionary, once for its content")
             Dictionary.load(dictionary, user_dictionaries=user_dictionaries)
     except OSError as error:
         raise InputError(f"{error.filename}: {error.strerror}") from error

@@ -28,7 +28,12 @@ def start_early() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     multiprocessing.set_forkserver_preload(["pipelines.engines.preload"])
-    forkserver.ensure_running()
+    # Ctrl-C goes to the whole group of processes: blocked here it is blocked in all that come from the server.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def run(job: Job, plan: Plan, *, workers: int, report: Report) -> tuple[list[Entry], list[Entry]]:
@@ -61,9 +66,28 @@ def _each(
         for task in tasks:
             yield task, function(task)
         return
-    futures = {pool.submit(function, task): task for task in tasks}
+    with _undisturbed():  # or processes would be started that nobody ends
+        futures = {pool.submit(function, task): task for task in tasks}
     for future in as_completed(futures):
         yield futures[future], future.result()
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Puts a KeyboardInterrupt off to the end of the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda number, _: came.append(number)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    for number in came:
+        signal.raise_signal(number)
 
 
 @contextlib.contextmanager
@@ -91,8 +115,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor | None]:
 
 
 def _prepare_worker() -> None:
-    """Leaves Ctrl-C to the driver, and ends with it: a killed driver must not leave workers behind."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ends with the driver: a killed one must not leave workers behind."""
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()

@@ -438,6 +438,18 @@ def test_a_truncated_archive_is_refused_at_any_length(tmp_path: Path) -> None:
             listed(path)
 
 
+def test_a_member_without_a_name_is_no_document(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", "a.txt", "b")
+    content = bytearray(path.read_bytes())
+    at = content.rindex(b"PK\x01\x02")
+    del content[at + 46]
+    content[at + 28] = 0
+    end = content.rindex(b"PK\x05\x06")
+    content[end + 12 : end + 16] = (int.from_bytes(content[end + 12 : end + 16], "little") - 1).to_bytes(4, "little")
+    path.write_bytes(content)
+    assert [source.name for source in listed(path)] == ["a.txt"]
+
+
 @given(data=st.binary(max_size=60), at=st.integers(0, 400))
 @example(b"\xff" * 60, 330)
 def test_a_damaged_archive_is_refused_or_listed_but_never_raises_else(

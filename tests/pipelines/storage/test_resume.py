@@ -1,0 +1,204 @@
+"""A plan keeps what is still good and leaves nothing out, however the work was cut before."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.storage.manifest import CONFIGURATION, SHARDS, Entry, File, read_json, write_entry
+from pipelines.storage.resume import Plan, drop_others, make_plan, written
+from pipelines.storage.shards import Shard, Slice
+from pipelines.storage.sources import Source
+
+
+def source(name: str, size: int, format: str = "lines", version: str = "1") -> Source:
+    return Source(f"/{name}", "label", size, version, format, "utf-8")  # type: ignore[arg-type]
+
+
+def plan(
+    directory: Path, sources: Sequence[Source], workers: int = 1, shard_bytes: int = 100, configuration: str = "c"
+) -> Plan:
+    (directory / SHARDS).mkdir(exist_ok=True)
+    return make_plan(directory, sources, configuration=configuration, workers=workers, shard_bytes=shard_bytes)
+
+
+def commit(directory: Path, shard: Shard, content: bytes = b"a run") -> Entry:
+    """Leaves what a worker that counted the shard leaves."""
+    name = f"{SHARDS}/{shard.fingerprint}.arrow"
+    (directory / name).write_bytes(content)
+    file = File(name, hashlib.sha256(content).hexdigest(), len(content), 1)
+    entry = Entry(shard.fingerprint, (file,), {"bytes": shard.size})
+    write_entry(directory / SHARDS, entry, slices=written(shard.slices))
+    return entry
+
+
+def ranges(pieces: Sequence[Slice]) -> dict[str, list[tuple[int, int]]]:
+    found = defaultdict(list)
+    for piece in pieces:
+        found[piece.source.place].append((piece.begin, piece.end))
+    return {place: sorted(pairs) for place, pairs in found.items()}
+
+
+def assert_whole(sources: Sequence[Source], pieces: Sequence[Slice]) -> None:
+    """Every byte of every source once; an empty source once."""
+    found = ranges(pieces)
+    assert found.keys() == {each.place for each in sources}
+    for each in sources:
+        pairs = found[each.place]
+        assert [pair[0] for pair in pairs] == [0, *(pair[1] for pair in pairs[:-1])]
+        assert pairs[-1][1] == each.size
+
+
+SOURCES = [
+    source("a", 1000),
+    source("b", 0),
+    source("c", 333, "tsv"),
+    source("d", 50, "document"),
+    source("e", 0, "document"),
+]
+
+
+def test_the_first_plan_is_for_everything(tmp_path: Path) -> None:
+    made = plan(tmp_path, SOURCES)
+    assert made.kept == []
+    assert_whole(SOURCES, [piece for shard in made.shards for piece in shard.slices])
+    assert made.inputs["files"] == 5
+    assert made.inputs["bytes"] == 1383
+    assert made.inputs["encodings"] == {"utf-8": 5}
+    assert plan(tmp_path, SOURCES[:-1]).inputs["sha256"] != made.inputs["sha256"]
+    assert plan(tmp_path, SOURCES, workers=7, shard_bytes=9).inputs == made.inputs
+
+
+@given(
+    first=st.tuples(st.integers(1, 4), st.integers(20, 500)),
+    second=st.tuples(st.integers(1, 4), st.integers(20, 500)),
+    done=st.lists(st.booleans(), min_size=100, max_size=100),
+)
+def test_another_cut_keeps_what_is_committed_and_plans_the_rest(
+    tmp_path_factory: pytest.TempPathFactory, first: tuple[int, int], second: tuple[int, int], done: list[bool]
+) -> None:
+    directory = tmp_path_factory.mktemp("plan")
+    shards = plan(directory, SOURCES, *first).shards
+    committed = {
+        commit(directory, shard).fingerprint: shard for shard, is_done in zip(shards, done, strict=False) if is_done
+    }
+    made = plan(directory, SOURCES, *second)
+    assert {entry.fingerprint for entry in made.kept} == committed.keys()
+    kept = [piece for entry in made.kept for piece in committed[entry.fingerprint].slices]
+    assert_whole(SOURCES, [*kept, *(piece for shard in made.shards for piece in shard.slices)])
+    for shard in made.shards:
+        commit(directory, shard)
+    last = plan(directory, SOURCES, 1, 64)
+    assert last.shards == []
+    assert len(last.kept) == len(made.kept) + len(made.shards)
+
+
+def finished(directory: Path, sources: Sequence[Source]) -> list[Shard]:
+    shards = list(plan(directory, sources).shards)
+    for shard in shards:
+        commit(directory, shard)
+    return shards
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(SOURCES[0], version="2"),
+        replace(SOURCES[0], size=1001),
+        replace(SOURCES[0], label="other"),
+        replace(SOURCES[0], encoding="gb18030"),
+        replace(SOURCES[0], format="tsv"),
+        replace(SOURCES[0], problem="damaged"),
+        None,
+    ],
+)
+def test_a_changed_or_removed_input_drops_its_shards_alone(tmp_path: Path, changed: Source | None) -> None:
+    shards = finished(tmp_path, SOURCES)
+    now = [*SOURCES[1:]] if changed is None else [changed, *SOURCES[1:]]
+    made = plan(tmp_path, now)
+    touched = [shard for shard in shards if SOURCES[0] in {piece.source for piece in shard.slices}]
+    assert 0 < len(touched) < len(shards)
+    assert {entry.fingerprint for entry in made.kept} == {shard.fingerprint for shard in shards if shard not in touched}
+    by_fingerprint = {shard.fingerprint: shard for shard in shards}
+    kept = [piece for entry in made.kept for piece in by_fingerprint[entry.fingerprint].slices]
+    assert_whole(now, [*kept, *(piece for shard in made.shards for piece in shard.slices)])
+
+
+def test_an_added_input_is_all_there_is_to_do(tmp_path: Path) -> None:
+    shards = finished(tmp_path, SOURCES)
+    added = source("new", 70)
+    made = plan(tmp_path, [*SOURCES, added])
+    assert len(made.kept) == len(shards)
+    assert [shard.slices for shard in made.shards] == [(Slice(added, 0, 70),)]
+
+
+def test_another_configuration_keeps_nothing(tmp_path: Path) -> None:
+    finished(tmp_path, SOURCES)
+    made = plan(tmp_path, SOURCES, configuration="d")
+    assert made.kept == []
+    assert_whole(SOURCES, [piece for shard in made.shards for piece in shard.slices])
+
+
+@pytest.mark.parametrize("damage", ["json", "no json", "other json", "slices", "run", "no run"])
+def test_a_damaged_shard_is_counted_again(tmp_path: Path, damage: str) -> None:
+    shard, *rest = finished(tmp_path, SOURCES)
+    path = tmp_path / SHARDS / f"{shard.fingerprint}.json"
+    run = path.with_suffix(".arrow")
+    if damage == "json":
+        path.write_bytes(path.read_bytes()[:-9])
+    elif damage == "no json":
+        path.unlink()
+    elif damage == "other json":
+        path.write_bytes(b"[1, 2]")
+    elif damage == "slices":
+        path.write_bytes(
+            path.read_bytes().replace(
+                b'"slices": [[', b'"slices": [["/a", "label", "1000", "1", "lines", "utf-8", "", 5, 6], ['
+            )
+        )
+    elif damage == "run":
+        run.write_bytes(run.read_bytes()[:-1])
+    else:
+        run.unlink()
+    made = plan(tmp_path, SOURCES)
+    assert {entry.fingerprint for entry in made.kept} == {each.fingerprint for each in rest}
+    assert ranges([piece for each in made.shards for piece in each.slices]) == ranges(shard.slices)
+
+
+def test_of_two_shards_that_overlap_one_is_kept(tmp_path: Path) -> None:
+    """As when a killed run's shards and another cut's meet in one folder."""
+    coarse, fine = plan(tmp_path, SOURCES, shard_bytes=1000), plan(tmp_path, SOURCES, workers=8, shard_bytes=90)
+    committed = {}
+    for shard in [*coarse.shards, *fine.shards]:
+        committed[commit(tmp_path, shard).fingerprint] = shard
+    made = plan(tmp_path, SOURCES)
+    kept = [piece for entry in made.kept for piece in committed[entry.fingerprint].slices]
+    assert 0 < len(made.kept) < len(committed)
+    assert_whole(SOURCES, [*kept, *(piece for shard in made.shards for piece in shard.slices)])
+
+
+def test_paths_that_are_no_text_are_kept(tmp_path: Path) -> None:
+    sources = [source("\udcd6\udcd0", 100), source("中", 100)]
+    assert finished(tmp_path, sources)
+    assert plan(tmp_path, sources).shards == []
+
+
+def test_what_is_no_part_of_the_result_is_dropped(tmp_path: Path) -> None:
+    shards = finished(tmp_path, SOURCES)
+    (tmp_path / SHARDS / CONFIGURATION).write_text("{}")
+    kept = [Entry(shard.fingerprint, ()) for shard in shards[1:]]
+    drop_others(tmp_path, kept)
+    names = {path.name for path in (tmp_path / SHARDS).iterdir()}
+    assert names == {CONFIGURATION} | {f"{entry.fingerprint}.{end}" for entry in kept for end in ("json", "arrow")}
+
+
+def test_slices_are_remembered_with_all_that_decides_them(tmp_path: Path) -> None:
+    piece = Slice(SOURCES[0], 5, 9)
+    assert written([piece]) == [["/a", "label", "1000", "1", "lines", "utf-8", "", 5, 9]]
+    shard = finished(tmp_path, SOURCES)[0]
+    assert read_json(tmp_path / SHARDS / f"{shard.fingerprint}.json")["slices"] == written(shard.slices)
