@@ -233,7 +233,7 @@ Workers = Annotated[int, typer.Option(min=1)]
 
 
 @bench.command("segmentation")
-def bench_segmentation(inputs: Inputs, rounds: Rounds = 5, megabytes: float = 5.0) -> None:
+def bench_segmentation(inputs: Inputs, rounds: Rounds = 5, megabytes: float = 20.0) -> None:
     """One core, text in memory: jieba, rjieba, hanmill."""
     from pipelines.bench import counting
 

@@ -1,6 +1,7 @@
 """Runs a job in its output folder: lock, plan, engine, finish; and what `run.json` tells of it."""
 
 import contextlib
+import functools
 import os
 import platform
 import shutil
@@ -72,6 +73,7 @@ def run(
         seen: list[str] = []
 
         def progressed(progress: Progress) -> None:
+            environment()  # looked up while workers work; the driver has nothing else to do
             if progress.stage != (seen or [""])[-1]:
                 if seen:
                     clock.turn(seen[-1])
@@ -164,6 +166,7 @@ class _Clock:
         }
 
 
+@functools.cache
 def environment() -> dict[str, Any]:
     """Versions and machine, for `run.json` and `hanmill doctor`."""
     packages = {}

@@ -24,6 +24,7 @@ from pipelines.storage.manifest import (
     Entry,
     File,
     check_configuration,
+    check_range,
     publish,
     read_entry,
     retract,
@@ -214,6 +215,7 @@ class WordCount:
         letters = []
         for entry in entries:
             if entry.dead_letters is not None:
+                check_range(self.directory, entry.dead_letters)
                 lines = (self.directory / entry.dead_letters.name).read_bytes().splitlines()
                 letters += [DeadLetter(**json.loads(line)) for line in lines]
         if not letters:

@@ -1,6 +1,6 @@
 """Kernels: Python functions compiled once by Numba, kept as object files, loaded in milliseconds without Numba.
 
-Importing Numba takes about a second and loading an object file through llvmlite a tenth of one, and a counting run of
+Importing Numba takes half a second and more, loading an object file through llvmlite a tenth, and a counting run of
 a whole corpus takes little more. An object file is named by everything that shaped it: the kernel's source file, the
 versions of Numba and llvmlite, the processor and its features.
 """

@@ -86,8 +86,8 @@ def _undisturbed() -> Iterator[None]:
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
-    for number in came:
-        signal.raise_signal(number)
+    for one in came[:1]:
+        signal.raise_signal(one)
 
 
 @contextlib.contextmanager

@@ -17,9 +17,6 @@ from tests import strategies
 from tests.parity.oracle import MODES, assert_lines_equal, jieba_tokenizer, jieba_tokens
 from transforms.segmentation import Dictionary, Segmenter, Tokenizer
 
-# `Dictionary.load` leaves files open: tests/transforms/segmentation/test_dictionary.py says so.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
-
 FreshCache = Callable[[], AbstractContextManager[Path]]
 
 # Sentences around the words of the user dictionaries below, for the model as for the dictionary.

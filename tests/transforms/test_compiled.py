@@ -279,6 +279,7 @@ def test_kernels_of_a_module_can_be_prepared_before_a_call(cache: Path, tmp_path
         for found in kernels_of(module):
             found.prepare()
         assert module.total.compiled
+    module.total.load()
     assert module.total(np.arange(4)) == 24
 
 

@@ -17,9 +17,6 @@ from jieba import finalseg
 
 from transforms.segmentation import Dictionary, DictionaryError, Segmenter, compiled_folder, dictionary_hash
 
-# jieba leaves files open: `test_files_are_closed` says so, and the other tests need not.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
-
 ARRAYS = ("table", "first", "nodes", "scores", "emissions", "chain", "forced", "words", "word_ends")
 STOCK = Path(jieba.__file__).with_name("dict.txt")
 
@@ -220,7 +217,6 @@ def test_jieba_writes_no_cache_of_its_own(
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
-@pytest.mark.xfail(reason="dictionary.py: jieba is given paths, and does not close what it opens", strict=True)
 @pytest.mark.parametrize("base", ["中国 5\n", "中国 five\n"], ids=["user-dictionary", "bad-dictionary"])
 def test_files_are_closed(tmp_path: Path, private_cache: Path, base: str) -> None:
     path, user = file_with(tmp_path / "dict.txt", base), file_with(tmp_path / "user.txt", "人民 5\n")

@@ -185,6 +185,15 @@ def test_counter_starts_anew_after_counts(segmenter: Segmenter) -> None:
         assert counted(counter) == {}
 
 
+def test_counter_can_forget(stock: Dictionary) -> None:
+    counter = WordCounter(Segmenter(stock))
+    counter.add(*code_points(["人民杭研，𠀀", "人民 xyzzy"]))
+    counter.clear()
+    assert counted(counter) == {}
+    counter.add(*code_points(["杭研"]))
+    assert counted(counter) == {"杭研": (1, 1)}
+
+
 def test_counter_refuses_other_arrays(stock: Dictionary) -> None:
     counter = WordCounter(Segmenter(stock))
     points, offsets = code_points(["中国人民"])
@@ -203,12 +212,14 @@ def test_counter_refuses_other_arrays(stock: Dictionary) -> None:
 def test_long_block_is_counted_as_it_is_cut(segmenter: Segmenter, size: int) -> None:
     han = ("北京清华大学研究生命起源杭研T恤涨3.5%" * size)[:size]
     letters = ("abc1def-" * size)[:size]
-    documents = [han, "中国", letters, han[1:] + "，" + letters[:-1]]
+    marks = "，" * size
+    documents = [han, "中国", letters, han[1:] + "，" + letters[:-1], marks, marks[:-5] + han[:9], " ".join(marks)]
     assert table_of(segmenter.count(documents)) == expected_table(map(segmenter.cut, documents))
 
 
 def test_block_that_is_longer_than_every_array(segmenter: Segmenter) -> None:
     documents = ["人民", "人民杭研" + "我来到北京清华大学" * 70_000 + "人民杭研", "a" * 600_000 + "人民"]
+    documents += [" " * 600_000 + "人民", "人民" + "\n" * 600_000]
     assert table_of(segmenter.count(documents)) == expected_table(map(segmenter.cut, documents))
 
 

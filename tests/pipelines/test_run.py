@@ -1,0 +1,199 @@
+"""A run: lock, plan, engine, finish, what is told meanwhile, and what is left when something fails."""
+
+import errno
+import json
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import run as runs
+from pipelines.engines import local
+from pipelines.engines.job import Progress, Report
+from pipelines.errors import EngineError, InputError
+from pipelines.run import Outcome, Watch, clear, run
+from pipelines.storage.commit import LOCK, lock
+from pipelines.storage.manifest import MANIFEST, PARTS, RUN, SHARDS, SUCCESS, Entry
+from pipelines.storage.resume import Plan
+from tests.pipelines.jobs import Sums
+
+
+class Recorder(Watch):
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def planned(self, plan: Plan) -> None:
+        self.told.append(f"{len(plan.shards)} shards")
+
+    def progressed(self, progress: Progress) -> None:
+        self.told.append(progress.stage)
+
+    def stage(self, name: str) -> None:
+        self.told.append(name)
+
+    def close(self) -> None:
+        self.told.append("closed")
+
+
+def run_here(job: Sums, **options: Any) -> Outcome:
+    return run(job, **{"engine": local.run, "engine_name": "local", "workers": 1, **options})
+
+
+def test_a_run_makes_its_folder_and_tells_what_it_did(tmp_path: Path) -> None:
+    job = Sums(tmp_path / "deep/er/out", sizes=(3, 1), kept=(7,))
+    watch = Recorder()
+    outcome = run_here(job, watch=watch, started=1_000_000_000.0)
+    assert not outcome.repeated
+    assert outcome.manifest["sums"] == [11, 11]
+    assert watch.told == ["2 shards", "map", "map", "reduce", "reduce", "finish", "closed"]
+    told = outcome.run
+    assert told["shards"] == {"total": 3, "counted": 2, "kept": 1}
+    assert (told["engine"], told["workers"]) == ("local", 1)
+    assert told["started"] == "2001-09-09T01:46:40.000+00:00"
+    assert datetime.fromisoformat(told["finished"]) > datetime.fromisoformat(told["started"])
+    assert list(told["stages"]) == ["list", "map", "reduce", "finish"]
+    assert told["seconds"] == pytest.approx(sum(told["stages"].values()), abs=0.01)
+    assert {"hanmill", "python", "platform", "processor", "cores", "packages"} == told["environment"].keys()
+    assert {"numpy", "pyarrow", "jieba"} <= told["environment"]["packages"].keys()
+    assert json.loads(json.dumps(told)) == told
+    assert sorted(path.name for path in job.directory.iterdir()) == [SHARDS, "shard 0", "shard 1"]
+
+
+def test_speed_is_of_what_was_counted_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def engine(job: Any, plan: Plan, *, workers: int, report: Report) -> tuple[list[Entry], list[Entry]]:
+        return [*plan.kept, Entry("new", (), {"documents": 30, "bytes": 600, "size": 1})], [Entry("p", (), {"sum": 1})]
+
+    times = iter([110.0, 115.0, 120.0])
+    monkeypatch.setattr(runs.time, "time", lambda: next(times, 120.0))
+    told = run_here(Sums(tmp_path, kept=(7,)), engine=engine, started=100.0).run
+    assert (told["documents_per_second"], told["bytes_per_second"], told["seconds"]) == (1.5, 30.0, 20.0)
+
+
+@pytest.mark.parametrize("stage", ["plan", "engine", "finish"])
+def test_what_fails_is_told_and_frees_folder_and_watch(
+    tmp_path: Path, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise EngineError("it fails")
+
+    watch = Recorder()
+    if stage != "engine":
+        monkeypatch.setattr(Sums, stage, fail)
+    with pytest.raises(EngineError, match="it fails"):
+        run_here(Sums(tmp_path), watch=watch, **({"engine": fail} if stage == "engine" else {}))
+    assert watch.told[-1:] == ([] if stage == "plan" else ["closed"])
+    assert not (tmp_path / LOCK).exists()
+
+
+def test_a_folder_that_another_run_writes_to_is_refused(tmp_path: Path) -> None:
+    with lock(tmp_path), pytest.raises(InputError, match="is being written by another run"):
+        run_here(Sums(tmp_path))
+
+
+@pytest.mark.parametrize("place", ["a file", "a file/below", "/proc/hanmill"])
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, place: str) -> None:
+    (tmp_path / "a file").touch()
+    with pytest.raises(InputError, match=rf"^.*{re.escape(place)}.*: .+: the output cannot be written there$"):
+        run_here(Sums(tmp_path / place))
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(self: Sums, *_: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Sums, "finish", fill)
+    with pytest.raises(InputError, match=f"^{tmp_path}: No space left on device: the output cannot be written there$"):
+        run_here(Sums(tmp_path))
+
+
+def output(directory: Path) -> None:
+    """What a run leaves, as far as it is looked at before the next one."""
+    part = {"name": "sums-00000-of-00001.parquet", "sha256": "", "bytes": 4, "records": 1, "offset": 0}
+    dead = {**part, "name": "dead_letters.jsonl", "bytes": 2}
+    (directory / SHARDS).mkdir(parents=True)
+    (directory / PARTS).mkdir()
+    (directory / SHARDS / "x.arrow").touch()
+    (directory / part["name"]).write_bytes(b"rows")  # type: ignore[operator]
+    (directory / "dead_letters.jsonl").write_bytes(b"{}")
+    manifest = {"inputs": {"sizes": []}, "parts": [part], "dead_letters": dead}
+    for name, content in ((MANIFEST, manifest), (RUN, {"seconds": 5})):
+        (directory / name).write_text(json.dumps(content))
+    for name in (SUCCESS, "report.html", "mine.txt"):
+        (directory / name).touch()
+
+
+def no_engine(*_: Any, **__: Any) -> Any:
+    pytest.fail("there is nothing to do")
+
+
+def test_a_finished_output_is_not_made_again(tmp_path: Path) -> None:
+    output(tmp_path / "out")
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    outcome = run_here(Sums(tmp_path / "out", sizes=()), engine=no_engine, watch=Recorder())
+    assert outcome.repeated
+    assert outcome.run == {"seconds": 5}
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda out: (out / SUCCESS).unlink(),
+        lambda out: (out / MANIFEST).unlink(),
+        lambda out: (out / RUN).write_text("{"),
+        lambda out: (out / "sums-00000-of-00001.parquet").unlink(),
+        lambda out: (out / "sums-00000-of-00001.parquet").write_bytes(b"row"),
+        lambda out: (out / "dead_letters.jsonl").unlink(),
+        lambda out: (out / MANIFEST).write_text((out / MANIFEST).read_text().replace('"sizes": []', '"sizes": [1]')),
+    ],
+)
+def test_an_output_that_lacks_anything_is_made_again(tmp_path: Path, change: Callable[[Path], Any]) -> None:
+    output(tmp_path / "out")
+    change(tmp_path / "out")
+    assert not run_here(Sums(tmp_path / "out", sizes=())).repeated
+
+
+def test_an_output_of_other_options_or_with_shards_to_do_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output(tmp_path / "out")
+    assert not run_here(Sums(tmp_path / "out", sizes=(1,))).repeated
+    monkeypatch.setattr(Sums, "describes", lambda self, manifest: False)
+    assert not run_here(Sums(tmp_path / "out", sizes=())).repeated
+
+
+def test_fresh_forgets_what_runs_made_and_nothing_else(tmp_path: Path) -> None:
+    output(tmp_path / "out")
+    assert not run_here(Sums(tmp_path / "out", sizes=()), fresh=True).repeated
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [SHARDS, "mine.txt"]
+    assert list((tmp_path / "out" / SHARDS).iterdir()) == []
+
+
+def test_success_is_the_first_to_be_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output(tmp_path / "out")
+    gone: list[str] = []
+    unlink = Path.unlink
+
+    def recorded(path: Path, *arguments: Any) -> None:
+        gone.append(path.name)
+        unlink(path, *arguments)
+
+    monkeypatch.setattr(Path, "unlink", recorded)
+    clear(tmp_path / "out")
+    assert gone[0] == SUCCESS
+    clear(tmp_path / "out")  # when there is nothing left it does nothing
+
+
+def test_the_engine_gets_what_it_needs(tmp_path: Path) -> None:
+    got: list[Any] = []
+
+    def engine(job: Sums, plan: Plan, *, workers: int, report: Report) -> tuple[Sequence[Entry], Sequence[Entry]]:
+        got.extend([job, [shard.size for shard in plan.shards], workers])
+        return local.run(job, plan, workers=1, report=report)
+
+    job = Sums(tmp_path)
+    run_here(job, engine=engine, workers=17)
+    assert got == [job, [3, 1, 2], 17]
