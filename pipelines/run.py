@@ -16,8 +16,8 @@ from typing import Any
 from pipelines.engines.job import Engine, Job, Progress
 from pipelines.errors import InputError
 from pipelines.storage.commit import lock
-from pipelines.storage.manifest import MANIFEST, PARTS, RUN, SHARDS, SUCCESS, File, has_size, read_json
-from pipelines.storage.resume import Plan
+from pipelines.storage.manifest import MANIFEST, PARTS, RUN, SHARDS, File, has_size, read_json, read_manifest, retract
+from pipelines.storage.resume import Plan, drop_others
 
 PACKAGES = ("hanmill", "numpy", "pyarrow", "numba", "llvmlite", "jieba")
 
@@ -67,6 +67,9 @@ def run(
     with _prepared(directory, fresh):
         plan = job.plan(workers=workers)
         if not plan.shards and (found := _finished(job, plan)) is not None:
+            # A run that was killed after `_SUCCESS` may have left some of this.
+            drop_others(directory, plan.kept)
+            shutil.rmtree(directory / PARTS, ignore_errors=True)
             return found
         watch.planned(plan)
         clock.turn("list")
@@ -122,7 +125,8 @@ def _prepared(directory: Path, fresh: bool) -> Any:
 
 def clear(directory: Path) -> None:
     """Removes what runs left in an output folder, `_SUCCESS` first; other files stay."""
-    for name in (SUCCESS, MANIFEST, RUN, "report.html", "dead_letters.jsonl"):
+    retract(directory)
+    for name in (MANIFEST, RUN, "report.html", "dead_letters.jsonl"):
         with contextlib.suppress(FileNotFoundError):
             (directory / name).unlink()
     for part in directory.glob("*-?????-of-?????.parquet"):
@@ -133,8 +137,8 @@ def clear(directory: Path) -> None:
 
 def _finished(job: Job, plan: Plan) -> Outcome | None:
     """The output that is there, if it is what this run would make."""
-    manifest, run_file = read_json(job.directory / MANIFEST), read_json(job.directory / RUN)
-    if not (job.directory / SUCCESS).exists() or manifest is None or run_file is None:
+    manifest, run_file = read_manifest(job.directory), read_json(job.directory / RUN)
+    if manifest is None or run_file is None:
         return None
     same = manifest["inputs"] == plan.inputs and job.describes(manifest)
     files = [File(**file) for file in [*manifest["parts"], manifest["dead_letters"]] if file]

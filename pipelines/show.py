@@ -48,7 +48,8 @@ def top_words(directory: Path, top: int) -> None:
 
 def _batches(part: Path, rows: int) -> Iterator[pa.RecordBatch]:
     try:
-        yield from pq.ParquetFile(part).iter_batches(rows, columns=["word", "count", "documents"])
+        with part.open("rb") as file:
+            yield from pq.ParquetFile(file).iter_batches(rows, columns=["word", "count", "documents"])
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{part}: {error}: run the same command again, it writes the output anew") from error
 

@@ -47,7 +47,7 @@ def texts(*, surrogates: bool = False, max_pieces: int = 24) -> st.SearchStrateg
         st.sampled_from(LETTERS + SYMBOLS),
         st.sampled_from(PIECES),
         st.deferred(lambda: st.sampled_from(stock_words())),
-        st.characters(exclude_categories=() if surrogates else ("Cs",)),
+        st.characters(exclude_categories=()) if surrogates else st.characters(exclude_categories=["Cs"]),
     ]
     return st.lists(st.one_of(choices), max_size=max_pieces).map("".join)
 

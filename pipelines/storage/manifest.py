@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import InputError
-from pipelines.storage.commit import AttemptFile, remove, sha256_of, sync_folder, write_bytes, write_json
+from pipelines.storage.commit import AttemptFile, remove, sync_folder, write_bytes, write_json
 from pipelines.storage.shards import digest
 
 SHARDS = "_shards"  # one run file and one entry for each counted shard: what later runs need not count again
@@ -41,13 +41,12 @@ class Entry:
     @staticmethod
     def of(content: bytes) -> "Entry":
         """The entry of its JSON form; raises ValueError, KeyError or TypeError if that is not as it was written."""
-        value = json.loads(content)
+        value = dict(json.loads(content))
+        if value.pop("sha256") != digest(value):
+            raise ValueError("the checksum is wrong")
         files = tuple(File(**file) for file in value["files"])
         dead_letters = value["dead_letters"] and File(**value["dead_letters"])
-        entry = Entry(value["fingerprint"], files, value["totals"], value["labels"], dead_letters)
-        if value["sha256"] != digest(asdict(entry)):
-            raise ValueError("the checksum is wrong")
-        return entry
+        return Entry(value["fingerprint"], files, value["totals"], value["labels"], dead_letters)
 
     @property
     def all_files(self) -> tuple[File, ...]:
@@ -57,8 +56,8 @@ class Entry:
 
 def write_entry(folder: Path, entry: Entry, **more: Any) -> None:
     """Commits an entry; from then on its task need not run again."""
-    content = asdict(entry)
-    write_json(folder / f"{entry.fingerprint}.json", {**content, "sha256": digest(content), **more}, indent=None)
+    content = {**asdict(entry), **more}
+    write_json(folder / f"{entry.fingerprint}.json", {**content, "sha256": digest(content)}, indent=None)
 
 
 def read_entry(folder: Path, fingerprint: str) -> Entry | None:
@@ -85,6 +84,19 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
+
+
+def read_manifest(directory: Path) -> Any:
+    """The manifest of a finished output, or None if there is none, or not the one that `_SUCCESS` stands for."""
+    try:
+        content, success = (directory / MANIFEST).read_bytes(), (directory / SUCCESS).read_bytes()
+    except OSError:
+        return None
+    return json.loads(content) if success == _success(hashlib.sha256(content).hexdigest()) else None
+
+
+def _success(digest: str) -> bytes:
+    return f"{digest}\n".encode()
 
 
 def check_configuration(directory: Path, configuration: dict[str, Any]) -> None:
@@ -126,7 +138,7 @@ def publish(
             remove(path)
     digest = write_json(directory / MANIFEST, manifest)
     write_json(directory / RUN, describe())
-    write_bytes(directory / SUCCESS, f"{digest}\n".encode())
+    write_bytes(directory / SUCCESS, _success(digest))
 
 
 def verify(directory: Path) -> list[str]:
@@ -139,9 +151,9 @@ def verify(directory: Path) -> list[str]:
         raise InputError(f"{directory}: no finished output there (no {SUCCESS}): run the command that writes it again")
     wrong: list[str] = []
     listed: list[File] = []
-    content = read_json(manifest)
-    if content is None or sha256_of(manifest).encode() != success.read_bytes().strip():
-        wrong.append(f"{manifest}: differs from what {SUCCESS} says: run the same command again with --fresh")
+    content = read_manifest(directory)
+    if content is None:
+        wrong.append(f"{manifest}: differs from what {SUCCESS} says: run the same command again")
     else:
         listed += [File(**file) for file in [*content["parts"], content["dead_letters"]] if file]
         if read_json(directory / SHARDS / CONFIGURATION) != content["configuration"]:

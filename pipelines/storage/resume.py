@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.storage.commit import remove
+from pipelines.storage.commit import remove, sync_folder
 from pipelines.storage.manifest import CONFIGURATION, SHARDS, Entry, read_entry, read_json
 from pipelines.storage.shards import Shard, Slice, digest, make_shard, make_shards, without
 from pipelines.storage.sources import Source
@@ -58,11 +58,16 @@ def written(slices: Sequence[Slice]) -> list[list[Any]]:
 
 
 def drop_others(directory: Path, entries: Sequence[Entry]) -> None:
-    """Removes the files of shards that are no part of the result."""
-    keep = {entry.fingerprint for entry in entries}
-    for path in (directory / SHARDS).iterdir():
-        if path.name != CONFIGURATION and path.name.partition(".")[0] not in keep:
+    """Removes the files of shards that are no part of the result: entries first, as none may name what is gone."""
+    folder, keep = directory / SHARDS, {CONFIGURATION.partition(".")[0], *(entry.fingerprint for entry in entries)}
+    others = [path for path in folder.iterdir() if path.name.partition(".")[0] not in keep]
+    for path in others:
+        if path.suffix == ".json":
             remove(path)
+    if others:
+        sync_folder(folder)
+    for path in others:
+        remove(path)
 
 
 def _slices(entry: Any, current: dict[str, Source]) -> list[Slice]:

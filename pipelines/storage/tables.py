@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import mmap
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -59,10 +60,10 @@ def read_run(directory: Path, file: File) -> Iterator[pa.Table]:
     if not file.bytes:
         return
     check_range(directory, file)
-    with pa.memory_map(str(directory / file.name)) as mapped:
-        mapped.seek(file.offset)
-        for batch in pa.ipc.open_stream(mapped.read_buffer(file.bytes)):
-            yield pa.Table.from_batches([batch])
+    with (directory / file.name).open("rb") as handle:  # Arrow opens no path that is not UTF-8
+        mapped = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+    for batch in pa.ipc.open_stream(pa.py_buffer(mapped).slice(file.offset, file.bytes)):
+        yield pa.Table.from_batches([batch])
 
 
 @contextlib.contextmanager

@@ -8,9 +8,9 @@ from pathlib import Path
 import jieba
 from jieba import finalseg
 
-from transforms.segmentation import Segmenter
+from transforms.segmentation import Segmenter, Tokenizer
 
-MODES = [("words", True), ("words", False), ("search", True), ("search", False)]
+MODES: list[tuple[Tokenizer, bool]] = [("words", True), ("words", False), ("search", True), ("search", False)]
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def jieba_tokenizer(path: Path | None = None, *, user_dictionaries: Sequence[Pat
         forced.update(kept)
 
 
-def jieba_tokens(tokenizer: jieba.Tokenizer, text: str, *, mode: str, hmm: bool) -> list[str]:
+def jieba_tokens(tokenizer: jieba.Tokenizer, text: str, *, mode: Tokenizer, hmm: bool) -> list[str]:
     """What jieba gives for one text."""
     return list(tokenizer.cut(text, HMM=hmm) if mode == "words" else tokenizer.cut_for_search(text, HMM=hmm))
 
@@ -47,7 +47,7 @@ def assert_lines_equal(segmenter: Segmenter, tokenizer: jieba.Tokenizer, lines: 
         raise AssertionError("cut alike one by one, but not as one text")
 
 
-def jieba_counts(texts: Sequence[str], mode: str, hmm: bool) -> tuple[Counter[str], Counter[str]]:
+def jieba_counts(texts: Sequence[str], mode: Tokenizer, hmm: bool) -> tuple[Counter[str], Counter[str]]:
     """Occurrences of each token and documents that hold it, white space left out."""
     counts: Counter[str] = Counter()
     documents: Counter[str] = Counter()

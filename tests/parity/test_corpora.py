@@ -44,7 +44,7 @@ def cnews(data: Path) -> list[str]:
     return [line.split("\t", 1)[1] for line in lines if line]
 
 
-def oracle_counts(texts: list[str], *, mode: str, hmm: bool) -> tuple[Counter[str], Counter[str]]:
+def oracle_counts(texts: list[str], *, mode: Tokenizer, hmm: bool) -> tuple[Counter[str], Counter[str]]:
     """jieba's counts and document frequencies, by several processes."""
     counts: Counter[str] = Counter()
     documents: Counter[str] = Counter()

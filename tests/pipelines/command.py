@@ -47,7 +47,7 @@ def hanmill(*arguments: object) -> Result:
 
 def count(*arguments: object) -> Result:
     """`hanmill count` with one worker and without a report."""
-    return hanmill("count", *arguments, "--workers", "1", "--no-report")
+    return hanmill("count", "--workers", "1", "--no-report", *arguments)
 
 
 def process(*arguments: object, environment: Mapping[str, str] = os.environ, **options: Any) -> Result:
@@ -73,7 +73,8 @@ def dead_letters(out: Path) -> list[dict[str, Any]]:
 
 def table(out: Path) -> pa.Table:
     """The counts, in the order of the parts."""
-    return pa.concat_tables([pq.read_table(out / part["name"]) for part in manifest(out)["parts"]])
+    parts = [pa.BufferReader((out / part["name"]).read_bytes()) for part in manifest(out)["parts"]]
+    return pa.concat_tables([pq.ParquetFile(part).read() for part in parts])
 
 
 def words(out: Path) -> dict[str, int]:
