@@ -41,9 +41,13 @@ def cache_directory(name: str) -> Path:
 def replace_file(path: Path, content: bytes) -> None:
     """Writes a cache file so that other processes see all of it or none."""
     handle, attempt = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.replace(attempt, path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(attempt, path)
+    except BaseException:
+        os.unlink(attempt)
+        raise
 
 
 def kernels_of(module: types.ModuleType) -> "list[Kernel]":
@@ -92,8 +96,8 @@ class Kernel:
             # Numba's array: memory owner, parent, items, item size, data, shape, strides.
             size = argument.itemsize
             native += (None, None, len(argument), size, argument.ctypes.data, len(argument), size)
-        result = ctypes.c_int64()
-        status = self._entry(ctypes.byref(result), None, *native)
+        result, exception = ctypes.c_int64(), ctypes.c_void_p()
+        status = self._entry(ctypes.byref(result), ctypes.byref(exception), *native)
         if status:
             raise RuntimeError(f"kernel {self.function.__name__} ended with status {status}")
         return result.value
@@ -103,6 +107,7 @@ class Kernel:
         """Where the machine code is, or will be."""
         function = self.function
         source = hashlib.sha256(_source(function))
+        source.update(f"{self.parameters} {_closure(function)}".encode())
         source.update(f"{version('numba')} {version('llvmlite')} {_processor()}".encode())
         name = f"{function.__module__}.{function.__qualname__}".replace("<locals>.", "")
         return cache_directory("kernels") / f"{name}-{source.hexdigest()[:16]}.o"
@@ -139,8 +144,13 @@ class Kernel:
 
 @functools.cache
 def _source(function: Callable[..., Any]) -> bytes:
-    file = Path(function.__code__.co_filename)
-    return file.read_bytes() if file.exists() else function.__code__.co_code
+    file, code = Path(function.__code__.co_filename), function.__code__
+    own = file.read_bytes() if file.exists() else repr((code.co_code, code.co_consts, code.co_names)).encode()
+    return Path(__file__).read_bytes() + own
+
+
+def _closure(function: Callable[..., Any]) -> list[Any]:
+    return [cell.cell_contents for cell in function.__closure__ or ()]
 
 
 @functools.cache

@@ -59,7 +59,9 @@ def _assign(data, offsets, partitions, assigned):  # type: ignore[no-untyped-def
 
 
 def partition(words: pa.StringArray, *, partitions: int) -> npt.NDArray[np.uint8]:
-    """The partition of each word, a function of its UTF-8 bytes alone; at most 256 partitions."""
+    """The partition of each word, a function of its UTF-8 bytes alone; raises ValueError for more than 256."""
+    if not 1 <= partitions <= 256:
+        raise ValueError(f"{partitions} partitions: between 1 and 256")
     _, offsets, data = words.buffers()
     assigned = np.zeros(len(words), np.uint8)
     if len(words):

@@ -23,7 +23,8 @@ from tests.pipelines.command import Result, hanmill
     ("text", "size"),
     [
         ("1", 1), ("64", 64), ("64B", 64), ("64kB", 64_000), ("64KiB", 65_536), ("32MiB", 32 << 20),
-        ("1.5MB", 1_500_000),        ("2GB", 2_000_000_000), ("2 GiB", 2 << 30), (" 5 mib ", 5 << 20), ("0.5KiB", 512), ("1e3", 1000),
+        ("1.5MB", 1_500_000), ("2GB", 2_000_000_000), ("2 GiB", 2 << 30), (" 5 mib ", 5 << 20), ("0.5KiB", 512),
+        ("1e3", 1000),
     ],
 )  # fmt: skip
 def test_sizes(text: str, size: int) -> None:

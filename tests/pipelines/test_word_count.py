@@ -316,7 +316,7 @@ def test_limits_of_bad_records(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "%", ".%", "-1", "1.5", "five", "5%%", "1e3", " 5", "5 %", "inf", "nan%"])
 def test_what_is_no_limit_of_bad_records(text: str) -> None:
-    with pytest.raises(UsageError, match="write a number, or a share such as 5%$"):
+    with pytest.raises(UsageError, match=r"write a number, or a share such as 5%$"):
         check_limit(text)
 
 

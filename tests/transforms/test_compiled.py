@@ -228,7 +228,6 @@ def test_kernel_that_would_need_python_at_run_time_is_refused(cache: Path) -> No
     assert not lookup.compiled
 
 
-@pytest.mark.xfail(reason="compiled.py: a raising kernel is compiled and writes its error to address 0", strict=True)
 def test_kernel_that_raises_is_refused_or_reported(cache: Path) -> None:
     script = cache.parent / "script.py"
     script.write_text(
@@ -297,7 +296,6 @@ def test_machine_code_is_loaded_without_numba(cache: Path, tmp_path: Path) -> No
     assert (ended.stdout, ended.returncode) == ("42\n", 0), ended.stderr
 
 
-@pytest.mark.xfail(reason="compiled.py: parameters and closures are not in the object file's name", strict=True)
 @pytest.mark.parametrize("shaped_by", ["parameters", "closure", "constants"])
 def test_machine_code_is_named_by_all_that_shapes_it(cache: Path, shaped_by: str) -> None:
     def first(values):  # type: ignore[no-untyped-def]

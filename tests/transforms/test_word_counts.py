@@ -213,3 +213,9 @@ def test_strings_of_points_are_the_words(items: list[str]) -> None:
     array = strings_of_points(points, np.cumsum([len(item) for item in items], dtype=np.int64))
     array.validate(full=True)
     assert array.to_pylist() == items
+
+
+@pytest.mark.parametrize("partitions", [0, 257])
+def test_partitions_have_a_byte(partitions: int) -> None:
+    with pytest.raises(ValueError, match="between 1 and 256"):
+        partition(pa.array(["甲"]), partitions=partitions)

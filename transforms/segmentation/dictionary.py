@@ -80,7 +80,7 @@ def dictionary_hash(path: str | Path | None = None, *, user_dictionaries: Sequen
     digest = hashlib.sha256(f"jieba {version('jieba')}".encode())
     tables = [package / "finalseg" / f"prob_{name}.py" for name in ("start", "trans", "emit")]
     code = [Path(__file__), Path(__file__).with_name("kernels.py"), Path(__file__).parent.with_name("double_array.py")]
-    for file in [*code, *tables, Path(path) if path else package / "dict.txt", *map(Path, user_dictionaries)]:
+    for file in [*code, *tables, package / "dict.txt" if path is None else Path(path), *map(Path, user_dictionaries)]:
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 
@@ -110,12 +110,15 @@ def _frequencies(
 
     tokenizer = jieba.Tokenizer()
     try:
-        with Path(path or _jieba_folder() / "dict.txt").open("rb") as file:
+        with Path(_jieba_folder() / "dict.txt" if path is None else path).open("rb") as file:
             tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(file)
     except ValueError as error:
         raise DictionaryError(f"{error} (expected: word frequency [tag], in UTF-8)") from error
-    if tokenizer.total <= 0 or min(tokenizer.FREQ.values()) < 0:
-        raise DictionaryError(f"{path}: every frequency must be 0 or more, and one of them more than 0")
+    negative = next((word for word, frequency in tokenizer.FREQ.items() if frequency < 0), None)
+    if negative is not None:
+        raise DictionaryError(f"{path}: the frequency of {negative!r} is less than 0")
+    if tokenizer.total <= 0:
+        raise DictionaryError(f"{path}: no word has a frequency above 0")
     tokenizer.initialized = True
     kept = finalseg.Force_Split_Words
     finalseg.Force_Split_Words = set()

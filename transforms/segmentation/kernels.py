@@ -263,7 +263,8 @@ def _cut_blocks(
     White space is left out.
     """
     count = 0
-    while begin < length:
+    stop = min(length, begin + len(tokens))  # a turn is bounded, white space or not
+    while begin < stop:
         if codes[begin] == 0 or mode == CHARACTERS:
             if count == len(tokens):
                 break

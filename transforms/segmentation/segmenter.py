@@ -37,6 +37,10 @@ class Segmenter:
     tokenizer: Tokenizer = "words"
     hmm: bool = True
 
+    def __post_init__(self) -> None:
+        if self.tokenizer not in TOKENIZERS:
+            raise ValueError(f"tokenizer {self.tokenizer!r}: one of {', '.join(TOKENIZERS)}")
+
     def cut(self, text: str) -> list[str]:
         """The tokens of one text, white space included, in order; joined they are the text, except for `search`."""
         if self.tokenizer == "characters":
@@ -152,7 +156,7 @@ class WordCounter:
 
     def _make_room(self, size: int) -> None:
         """Grows what a block of `size` characters may not fit into."""
-        if size >= len(self._tokens):
+        if size > len(self._tokens):
             self._route, self._tokens = np.empty(2 * size + 1, POSITION), np.empty(2 * size, TOKEN)
         used = int(self._progress["arena"][0])
         if used + size >= len(self._arena):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.strategies import NO_SPACES, SURROGATES, texts
 from transforms.double_array import code_points
 from transforms.segmentation import TOKENIZERS, Dictionary, Segmenter, Tokenizer, WordCounter
+from transforms.segmentation.segmenter import TOKENS
 from transforms.word_counts import WordCounts
 
 MODES: list[tuple[Tokenizer, bool]] = [
@@ -269,3 +270,15 @@ def test_counter_that_has_grown_counts_on(segmenter: Segmenter, data: st.DataObj
             total = counter.add(*code_points([document]))
             assert total.tolist() == [sum(not token.isspace() for token in cut)]
         assert counted(counter) == expected_table(tokens)
+
+
+def test_an_unknown_tokenizer_is_refused(stock: Dictionary) -> None:
+    with pytest.raises(ValueError, match="one of words, search, characters"):
+        Segmenter(stock, "sentences")  # type: ignore[arg-type]
+
+
+def test_white_space_alone_grows_nothing(stock: Dictionary) -> None:
+    counter = WordCounter(Segmenter(stock))
+    totals = counter.add(*code_points([" " * 100_000 + "人"]))
+    assert totals.tolist() == [1]
+    assert len(counter._tokens) == TOKENS
