@@ -167,7 +167,7 @@ def _read_dead_letters(directory: Path, dead_letters: Mapping[str, Any] | None) 
         with (directory / dead_letters["name"]).open("rb") as file:
             for line in file:
                 letter = json.loads(line)
-                reasons[re.sub(r"\d+", "#", letter["reason"])] += 1
+                reasons[re.sub(r"(?<![\w-])\d+", "#", letter["reason"])] += 1
                 if len(first) < _DEAD_LETTERS:
                     texts = {name: shown(letter[name], length=120) for name in ("source", "reason")}
                     first.append({"offset": letter["offset"], **texts})
@@ -223,7 +223,7 @@ def _curve(
     plot = _figure(width=490, height=320, x_axis_type=scale, y_axis_type=scale)
     source = ColumnDataSource({"x": x, "y": y})
     plot.line("x", "y", source=source, color=_ACCENT, line_width=2)
-    points = plot.scatter("x", "y", source=source, color=_ACCENT, size=4)
+    points = plot.scatter("x", "y", source=source, color=_ACCENT, size=7, alpha=0, hover_alpha=1)
     tooltips = [(name, f"@{axis}{{0,0}}") for name, axis in zip(names, "xy", strict=True)]
     plot.add_tools(HoverTool(renderers=[points], tooltips=tooltips))
     plot.xaxis.axis_label, plot.yaxis.axis_label = names
@@ -242,6 +242,6 @@ def _zipf(counts: Numbers, words: Numbers) -> figure:
 
 
 def _growth(counts: Numbers, words: Numbers, *, tokens: int) -> figure:
-    sizes = np.linspace(0, tokens, _GROWTH_POINTS).round().astype(np.int64).tolist()
+    sizes = (tokens * np.linspace(0, 1, _GROWTH_POINTS) ** 2).round().astype(np.int64).tolist()  # dense where it bends
     growth = vocabulary_growth(counts, words, tokens=tokens, sizes=sizes)
     return _curve(sizes, growth, names=("tokens", "distinct words"), scale="linear")

@@ -102,7 +102,7 @@ _TEMPLATE = """
 <div class="pair">
 <div>
 <h2>Zipf's law</h2>
-<p>Count by rank, both logarithmic. Dashed: the greatest count divided by the rank.</p>
+<p>Count by rank. Dashed: the greatest count divided by the rank.</p>
 {{ figures.zipf | safe }}
 </div>
 <div>
@@ -142,7 +142,7 @@ _TEMPLATE = """
 
 <h2>Dead letters</h2>
 {%- if dead.first %}
-<p>Records that could not be counted, by reason (digits as #){% if dead.others %}; {{ dead.others | number }} rarer
+<p>Records that could not be counted, by reason (numbers as #){% if dead.others %}; {{ dead.others | number }} rarer
  reasons are not shown{% endif %}, and the first {{ dead.first | length }} of {{ totals.dead_letters | number }}.</p>
 <table>
 <tr><th class="number" style="width: 90px">Records</th><th>Reason</th></tr>

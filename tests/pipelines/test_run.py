@@ -1,7 +1,9 @@
 """A run: lock, plan, engine, finish, what is told meanwhile, and what is left when something fails."""
 
 import errno
+import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -121,8 +123,20 @@ def output(directory: Path) -> None:
     manifest = {"inputs": {"sizes": []}, "parts": [part], "dead_letters": dead}
     for name, content in ((MANIFEST, manifest), (RUN, {"seconds": 5})):
         (directory / name).write_text(json.dumps(content))
-    for name in (SUCCESS, "report.html", "mine.txt"):
+    for name in ("report.html", "mine.txt"):
         (directory / name).touch()
+    sign(directory)
+
+
+def sign(directory: Path) -> None:
+    digest = hashlib.sha256((directory / MANIFEST).read_bytes()).hexdigest()
+    (directory / SUCCESS).write_text(f"{digest}\n")
+
+
+def have_other_inputs(directory: Path) -> None:
+    manifest = (directory / MANIFEST).read_text()
+    (directory / MANIFEST).write_text(manifest.replace('"sizes": []', '"sizes": [1]'))
+    sign(directory)
 
 
 def no_engine(*_: Any, **__: Any) -> Any:
@@ -130,12 +144,14 @@ def no_engine(*_: Any, **__: Any) -> Any:
 
 
 def test_a_finished_output_is_not_made_again(tmp_path: Path) -> None:
+    """But what a killed run left beside it goes."""
     output(tmp_path / "out")
-    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.is_file()}
     outcome = run_here(Sums(tmp_path / "out", sizes=()), engine=no_engine, watch=Recorder())
     assert outcome.repeated
     assert outcome.run == {"seconds": 5}
     assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
+    assert not (tmp_path / "out" / PARTS).exists()
 
 
 @pytest.mark.parametrize(
@@ -147,7 +163,8 @@ def test_a_finished_output_is_not_made_again(tmp_path: Path) -> None:
         lambda out: (out / "sums-00000-of-00001.parquet").unlink(),
         lambda out: (out / "sums-00000-of-00001.parquet").write_bytes(b"row"),
         lambda out: (out / "dead_letters.jsonl").unlink(),
-        lambda out: (out / MANIFEST).write_text((out / MANIFEST).read_text().replace('"sizes": []', '"sizes": [1]')),
+        lambda out: (out / SUCCESS).write_text("another manifest"),
+        have_other_inputs,
     ],
 )
 def test_an_output_that_lacks_anything_is_made_again(tmp_path: Path, change: Callable[[Path], Any]) -> None:
@@ -175,13 +192,13 @@ def test_fresh_forgets_what_runs_made_and_nothing_else(tmp_path: Path) -> None:
 def test_success_is_the_first_to_be_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output(tmp_path / "out")
     gone: list[str] = []
-    unlink = Path.unlink
+    unlink = os.unlink
 
-    def recorded(path: Path, *arguments: Any) -> None:
-        gone.append(path.name)
-        unlink(path, *arguments)
+    def recorded(path: Path, **options: Any) -> None:
+        gone.append(os.path.basename(path))
+        unlink(path, **options)
 
-    monkeypatch.setattr(Path, "unlink", recorded)
+    monkeypatch.setattr(os, "unlink", recorded)
     clear(tmp_path / "out")
     assert gone[0] == SUCCESS
     clear(tmp_path / "out")  # when there is nothing left it does nothing

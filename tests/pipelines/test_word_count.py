@@ -67,6 +67,7 @@ def rows_of(segmenter: Segmenter, corpus: list[tuple[str, str]], min_count: int 
     documents: Counter[str] = Counter()
     by_label: dict[str, Counter[str]] = {label: Counter() for label in labels}
     for label, text in corpus:
+        text = text.removeprefix("\ufeff")  # the mark of a document of UTF-8
         tokens = [token for token in segmenter.cut(text) if not token.isspace()]
         counts.update(tokens)
         documents.update(set(tokens))
