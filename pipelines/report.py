@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -30,6 +29,7 @@ Numbers = npt.NDArray[np.int64]
 
 REPORT = "report.html"
 _TABLE_WORDS, _CHART_WORDS, _CHART_LABELS, _DEAD_LETTERS, _REASONS = 50, 40, 40, 20, 20
+_STAGES = ("list", "map", "reduce", "finish")
 _ZIPF_POINTS, _GROWTH_POINTS, _ROUND = 400, 60, 1 << 18
 _ACCENT, _INK, _MUTED, _LINE = "#2563eb", "#1f2937", "#6b7280", "#e5e7eb"
 _TEXT = {"text_font": FONTS, "text_color": _INK, "text_font_size": "12px"}
@@ -62,16 +62,20 @@ def write_report(directory: Path) -> Path:
     manifest, run = (_read_json(directory / name) for name in (MANIFEST, RUN))
     top, counts, words = _read_words([directory / part["name"] for part in manifest["parts"]])
     tokens = manifest["totals"]["tokens"]
-    stages = run["stages"]
+    stages = {name: run["stages"][name] for name in _STAGES if name in run["stages"]}
     figures = {"stages": _bars(list(stages), list(stages.values()), width=490, unit=" s")}
     if len(counts):
         figures["words"] = _top_words(top, tokens=tokens)
         figures["zipf"] = _zipf(counts, words)
         figures["growth"] = _growth(counts, words, tokens=tokens)
     labels = sorted((manifest["labels"] or {}).items(), key=lambda item: (-item[1]["documents"], item[0]))
+    if [label for label, _ in labels] == [""]:  # a corpus without labels
+        labels = []
     for name in ("documents", "tokens") if labels else ():
         values = [label[name] for _, label in labels[:_CHART_LABELS]]
-        figures[f"label_{name}"] = _bars([label for label, _ in labels[:_CHART_LABELS]], values, width=490)
+        figures[f"label_{name}"] = _bars(
+            [label or "no label" for label, _ in labels[:_CHART_LABELS]], values, width=490
+        )
     script, divisions = components(figures, theme=_THEME)
     page = PAGE.render(
         name=directory.resolve().name,
@@ -87,28 +91,22 @@ def write_report(directory: Path) -> Path:
         script=script,
         bokeh=Resources(mode="inline", components=["bokeh"]).render(),
     )
-    write_bytes(directory / REPORT, page.encode())
+    write_bytes(directory / REPORT, page.encode("utf-8", "backslashreplace"))  # names of files need not be UTF-8
     return directory / REPORT
 
 
 def shown(text: str, *, length: int) -> str:
-    """A text as a reader may see it: at most `length` characters, what is invisible or turns the line spelled out.
+    r"""A text as a reader may see it: at most `length` characters, what is invisible or turns the line as an escape.
 
     >>> shown("abcdefgh", length=5), shown(chr(10), length=5), shown(" ", length=5), shown(chr(0x202E) + "a", length=9)
-    ('abcd…', '␊', '␠', '⟨U+202E⟩a')
+    ('abcd…', '\\n', '\\x20', '\\u202ea')
     """
-    visible = "".join(map(_visible, text[: length + 1]))
+    visible = "".join(
+        character if character.isprintable() else repr(character)[1:-1] for character in text[: length + 1]
+    )
     if not visible.strip(" "):
-        visible = visible.replace(" ", "␠")
+        visible = visible.replace(" ", r"\x20")
     return visible if len(visible) <= length else visible[: length - 1] + "…"
-
-
-def _visible(character: str) -> str:
-    point = ord(character)
-    if point < 0x20:
-        return chr(0x2400 + point)
-    hidden = unicodedata.category(character)[0] in "CZ" and character != " "
-    return f"⟨U+{point:04X}⟩" if hidden else character
 
 
 def vocabulary_growth(counts: Numbers, words: Numbers, *, tokens: int, sizes: Sequence[int]) -> list[float]:
@@ -223,7 +221,7 @@ def _curve(
     plot = _figure(width=490, height=320, x_axis_type=scale, y_axis_type=scale)
     source = ColumnDataSource({"x": x, "y": y})
     plot.line("x", "y", source=source, color=_ACCENT, line_width=2)
-    points = plot.scatter("x", "y", source=source, color=_ACCENT, size=7, alpha=0, hover_alpha=1)
+    points = plot.scatter("x", "y", source=source, color=_ACCENT, size=7, alpha=float(len(x) == 1), hover_alpha=1)
     tooltips = [(name, f"@{axis}{{0,0}}") for name, axis in zip(names, "xy", strict=True)]
     plot.add_tools(HoverTool(renderers=[points], tooltips=tooltips))
     plot.xaxis.axis_label, plot.yaxis.axis_label = names
@@ -235,7 +233,8 @@ def _curve(
 def _zipf(counts: Numbers, words: Numbers) -> figure:
     last = np.cumsum(words)  # the rank of the last word with each count
     ranks = np.unique(np.geomspace(1, last[-1], _ZIPF_POINTS).round().astype(np.int64))
-    plot = _curve(ranks, counts[np.searchsorted(last, ranks)], names=("rank", "count"), scale="log")
+    at_ranks = counts[np.searchsorted(last, ranks)]
+    plot = _curve(ranks.tolist(), at_ranks.tolist(), names=("rank", "count"), scale="log")
     ends = np.array([1, max(1, min(last[-1], counts[0]))])
     plot.line(ends, counts[0] / ends, color=_MUTED, line_dash="dashed")
     return plot

@@ -16,6 +16,7 @@ main { width: 1000px; max-width: 100%; margin: 0 auto; }
 h1 { margin: 0; font-size: 28px; line-height: 1.25; letter-spacing: -.01em; overflow-wrap: anywhere; }
 h2 { margin: 56px 0 4px; font-size: 18px; }
 h3 { margin: 20px 0 4px; font-size: 14px; }
+.pair h3:first-child { margin-top: 0; }
 p { margin: 4px 0 16px; color: var(--muted); max-width: 46em; }
 .figures { display: grid; grid-template-columns: repeat(6, 1fr); margin: 28px 0 0; border: 1px solid var(--line);
   border-radius: 10px; }
@@ -107,13 +108,18 @@ _TEMPLATE = """
 </div>
 <div>
 <h2>Vocabulary growth</h2>
-<p>Distinct words to expect in a random sample of the tokens.
-{%- if dropped %} A lower bound: words that occur fewer than {{ manifest.min_count | number }} times were dropped.{% endif %}</p>
+<p>Distinct words to expect in a random sample of the tokens.</p>
 {{ figures.growth | safe }}
+{%- if dropped %}
+<p>A lower bound: words that occur fewer than {{ manifest.min_count | number }} times were dropped.</p>
+{%- endif %}
 </div>
 </div>
 {%- else %}
-<p>No words: {{ "every word occurs fewer than %d times." % manifest.min_count if totals.tokens else "nothing was counted." }}</p>
+<p>No words:
+{%- if totals.tokens %} each occurs fewer than {{ manifest.min_count | number }} times.
+{%- else %} nothing was counted.
+{%- endif %}</p>
 {%- endif %}
 {%- if labels %}
 
