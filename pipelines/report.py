@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 from bokeh.core.properties import value
 from bokeh.embed import components
@@ -23,7 +24,7 @@ from bokeh.themes import Theme
 from pipelines.errors import InputError
 from pipelines.report_page import FONTS, PAGE
 from pipelines.storage.commit import write_bytes
-from pipelines.storage.manifest import MANIFEST, RUN
+from pipelines.storage.manifest import MANIFEST, RUN, read_json
 
 Numbers = npt.NDArray[np.int64]
 
@@ -57,13 +58,13 @@ def write_report(directory: Path) -> Path:
     """Writes `report.html` into a finished output directory and returns its path.
 
     The page loads nothing from elsewhere. Memory does not grow with the number of words. Raises InputError for a
-    directory that lacks a file of a finished run.
+    directory that lacks a file of a finished run, or holds a damaged one.
     """
-    manifest, run = (_read_json(directory / name) for name in (MANIFEST, RUN))
+    manifest, run = (_read(directory / name) for name in (MANIFEST, RUN))
     top, counts, words = _read_words([directory / part["name"] for part in manifest["parts"]])
     tokens = manifest["totals"]["tokens"]
     stages = {name: run["stages"][name] for name in _STAGES if name in run["stages"]}
-    figures = {"stages": _bars(list(stages), list(stages.values()), width=490, unit=" s")}
+    figures = {"stages": _bars(list(stages), list(stages.values()), width=490, titles=("stage", "time"), unit=" s")}
     if len(counts):
         figures["words"] = _top_words(top, tokens=tokens)
         figures["zipf"] = _zipf(counts, words)
@@ -71,11 +72,10 @@ def write_report(directory: Path) -> Path:
     labels = sorted((manifest["labels"] or {}).items(), key=lambda item: (-item[1]["documents"], item[0]))
     if [label for label, _ in labels] == [""]:  # a corpus without labels
         labels = []
-    for name in ("documents", "tokens") if labels else ():
-        values = [label[name] for _, label in labels[:_CHART_LABELS]]
-        figures[f"label_{name}"] = _bars(
-            [label or "no label" for label, _ in labels[:_CHART_LABELS]], values, width=490
-        )
+    names = [label or "no label" for label, _ in labels[:_CHART_LABELS]]
+    for total in ("documents", "tokens") if labels else ():
+        values = [label[total] for _, label in labels[:_CHART_LABELS]]
+        figures[f"label_{total}"] = _bars(names, values, width=490, titles=("label", total))
     script, divisions = components(figures, theme=_THEME)
     page = PAGE.render(
         name=directory.resolve().name,
@@ -113,7 +113,7 @@ def vocabulary_growth(counts: Numbers, words: Numbers, *, tokens: int, sizes: Se
     """The expected number of distinct words in random samples of `sizes` of the `tokens` tokens of a corpus.
 
     `words[i]` words occur `counts[i]` times each. Tokens are drawn independently: each is in a sample of n with
-    probability n / `tokens` (Baayen, Word Frequency Distributions, 2001, section 2.6).
+    probability n / `tokens` (Baayen, Word Frequency Distributions, 2001: binomial interpolation).
 
     >>> vocabulary_growth(np.array([2, 1]), np.array([1, 2]), tokens=4, sizes=[2, 4])
     [1.75, 3.0]
@@ -123,13 +123,11 @@ def vocabulary_growth(counts: Numbers, words: Numbers, *, tokens: int, sizes: Se
     return [float(words @ -np.expm1(item)) for item in missing]
 
 
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(
-            f"{path} is missing: a report needs the directory of a finished run; run the count again"
-        ) from None
+def _read(path: Path) -> Any:
+    content = read_json(path)
+    if content is None:
+        raise InputError(f"{path} is missing or damaged: a report needs a finished output: run the count again")
+    return content
 
 
 def _read_words(parts: Sequence[Path]) -> tuple[list[dict[str, Any]], Numbers, Numbers]:
@@ -138,13 +136,13 @@ def _read_words(parts: Sequence[Path]) -> tuple[list[dict[str, Any]], Numbers, N
     seen = [(np.empty(0, np.int64), np.empty(0, np.int64))]
     for path in parts:
         try:
-            file = pq.ParquetFile(path)
-        except FileNotFoundError:
-            raise InputError(f"{path} is missing: {MANIFEST} lists it; run the count again") from None
-        with file:
-            top += islice(_rows(file, wanted=_TABLE_WORDS - len(top)), _TABLE_WORDS - len(top))
-            for batch in file.iter_batches(batch_size=_ROUND, columns=["count"]):
-                seen.append(np.unique(batch["count"].to_numpy(), return_counts=True))
+            with path.open("rb") as file:
+                table = pq.ParquetFile(file)
+                top += islice(_rows(table, wanted=_TABLE_WORDS - len(top)), _TABLE_WORDS - len(top))
+                for batch in table.iter_batches(batch_size=_ROUND, columns=["count"]):
+                    seen.append(np.unique(batch["count"].to_numpy(), return_counts=True))
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(f"{path}: {error}: {MANIFEST} lists it; run the count again") from error
     distinct, places = np.unique(np.concatenate([counts for counts, _ in seen]), return_inverse=True)
     words = np.zeros(len(distinct), np.int64)
     np.add.at(words, places, np.concatenate([words for _, words in seen]))
@@ -161,16 +159,21 @@ def _read_dead_letters(directory: Path, dead_letters: Mapping[str, Any] | None) 
     """The first dead letters, and how many there are by reason, numbers in the reasons being masked."""
     first: list[dict[str, Any]] = []
     reasons: Counter[str] = Counter()
-    if dead_letters:
-        with (directory / dead_letters["name"]).open("rb") as file:
-            for line in file:
-                letter = json.loads(line)
-                reasons[re.sub(r"(?<![\w-])\d+", "#", letter["reason"])] += 1
-                if len(first) < _DEAD_LETTERS:
-                    texts = {name: shown(letter[name], length=120) for name in ("source", "reason")}
-                    first.append({"offset": letter["offset"], **texts})
+    for letter in _letters(directory / dead_letters["name"]) if dead_letters else ():
+        reasons[re.sub(r"(?<![\w-])\d+", "#", letter["reason"])] += 1
+        if len(first) < _DEAD_LETTERS:
+            texts = {name: shown(letter[name], length=120) for name in ("source", "reason")}
+            first.append({"offset": letter["offset"], **texts})
     common = [(shown(reason, length=120), count) for reason, count in reasons.most_common(_REASONS)]
     return {"first": first, "reasons": common, "others": len(reasons) - len(common)}
+
+
+def _letters(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open("rb") as file:
+            yield from map(json.loads, file)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: {error}: {MANIFEST} lists it; run the count again") from error
 
 
 def _figure(**options: Any) -> figure:
@@ -178,11 +181,17 @@ def _figure(**options: Any) -> figure:
 
 
 def _bars(
-    names: Sequence[str], values: Sequence[float], *, width: int, unit: str = "", **more: Sequence[str]
+    names: Sequence[str],
+    values: Sequence[float],
+    *,
+    width: int,
+    titles: tuple[str, str],
+    unit: str = "",
+    **more: Sequence[str],
 ) -> figure:
     """Horizontal bars, the first on top, placed by rank: two names that are cut to the same text stay two bars.
 
-    `more`: further lines of a bar's tooltip, by title.
+    `titles`: of names and values, in the tooltips. `more`: further lines there, by title.
     """
     ranks = list(range(1, len(names) + 1))
     plot = _figure(
@@ -196,7 +205,7 @@ def _bars(
     source = ColumnDataSource({"rank": ranks, "value": values, "name": full, "text": texts, **more})
     bars = plot.hbar(y="rank", right="value", height=0.7, color=_ACCENT, line_color=None, source=source)
     plot.text(x="value", y="rank", text="text", source=source, x_offset=6, text_baseline="middle", **_AT_BARS)
-    tooltips = [("", "@name: @text"), *((title, f"@{{{title}}}") for title in more)]
+    tooltips = [(titles[0], "@name"), (titles[1], "@text"), *((title, f"@{title}") for title in more)]
     plot.add_tools(HoverTool(renderers=[bars], tooltips=tooltips))
     plot.yaxis.ticker = FixedTicker(ticks=ranks)
     # PlainText: a string would be read as TeX where a word holds $$, and TeX is fetched from the network.
@@ -212,7 +221,7 @@ def _top_words(top: Sequence[Mapping[str, Any]], *, tokens: int) -> figure:
     share = [f"{row['count'] / tokens:.3%}" for row in rows]
     documents = [f"{row['documents']:,}" for row in rows]
     names, counts = [row["word"] for row in rows], [row["count"] for row in rows]
-    return _bars(names, counts, width=1000, share=share, documents=documents)
+    return _bars(names, counts, width=1000, titles=("word", "count"), share=share, documents=documents)
 
 
 def _curve(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.errors import InputError
-from pipelines.storage.readers import Batch, DeadLetter
+from pipelines.storage.batches import Batch, DeadLetter
 from transforms import decoding, word_counts
 from transforms.compiled import kernels_of
 from transforms.decoding import decode

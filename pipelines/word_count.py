@@ -30,7 +30,8 @@ from pipelines.storage.manifest import (
     retract,
     write_entry,
 )
-from pipelines.storage.readers import DeadLetter, read_batches
+from pipelines.storage.batches import DeadLetter
+from pipelines.storage.readers import read_batches
 from pipelines.storage.resume import Plan, drop_others, make_plan, written
 from pipelines.storage.shards import Shard, digest
 from pipelines.storage.sources import Reading, discover

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from pipelines.errors import InputError, UsageError
+from pipelines.storage.streams import open_path, open_source
 
 Format = Literal["document", "lines", "tsv", "jsonl", "parquet"]
 FORMATS: tuple[Format, ...] = ("document", "lines", "tsv", "jsonl", "parquet")
@@ -197,8 +198,6 @@ def _probe(source: Source) -> str:
 
     Most, not all: one bad line in a file of UTF-8 must not turn the others into other characters.
     """
-    from pipelines.storage.readers import open_source
-
     try:
         with open_source(source) as file:
             head = file.read(PROBE_BYTES)
@@ -218,8 +217,6 @@ def _begins_utf8(line: bytes) -> bool:
 
 def _members(path: str, stem: str, reading: Reading) -> Iterator[Source]:
     """The documents of a zip archive, identified by their CRC; names without the UTF-8 flag may be UTF-8 or GB18030."""
-    from pipelines.storage.readers import open_path
-
     try:
         with open_path(path) as file, zipfile.ZipFile(file) as archive:
             infos = archive.infolist()

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipelines.storage.readers import DeadLetter, read_batches
+from pipelines.storage.batches import DeadLetter
+from pipelines.storage.readers import read_batches
 from pipelines.storage.shards import Slice, whole
 from pipelines.storage.sources import Reading, Source, discover
 from transforms.decoding import decode

@@ -19,10 +19,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import InputError
-from pipelines.storage import readers
-from pipelines.storage.readers import DeadLetter, open_source, read_batches
+from pipelines.storage import batches as batch_limits
+from pipelines.storage import documents
+from pipelines.storage import rows as row_limits
+from pipelines.storage.batches import DeadLetter
+from pipelines.storage.readers import read_batches
 from pipelines.storage.shards import Slice, whole
 from pipelines.storage.sources import Reading, Source, discover
+from pipelines.storage.streams import open_source
 from tests.pipelines.reading import Read, read, read_inputs, read_sources, texts
 
 DOCUMENTS = Reading(format="document")
@@ -71,7 +75,7 @@ def test_any_cut_gives_every_line_once(file: Path, content: bytes, cuts: list[in
     source = source_of(file)
     documents, dead = [], []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(readers, "BATCH_BYTES", block)
+        patch.setattr(batch_limits, "BATCH_BYTES", block)
         for piece in slices_at(source, cuts):
             found = read([piece], Reading(max_document_bytes=limit))
             documents += found[0]
@@ -104,7 +108,7 @@ def test_any_cut_gives_every_record_once(
     file.write_bytes(content)
     source = source_of(file, format, "utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(readers, "BATCH_BYTES", block)
+        patch.setattr(batch_limits, "BATCH_BYTES", block)
         found = [read([piece]) for piece in slices_at(source, cuts)]
     assert [dead for _, dead in found if dead] == []
     starts = itertools.accumulate((len(line.encode()) + len(newline) for line in lines), initial=0)
@@ -127,7 +131,7 @@ def test_a_batch_knows_its_places_and_shares_the_place_of_a_file(tmp_path: Path)
 def test_document_files_share_batches_and_keep_their_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(7):
         (tmp_path / f"{number}.txt").write_bytes(b"%d\nsecond line\n" % number * number)
-    monkeypatch.setattr(readers, "BATCH_BYTES", 40)
+    monkeypatch.setattr(batch_limits, "BATCH_BYTES", 40)
     batches = list(read_batches([whole(source) for source in discover([str(tmp_path)], Reading())], Reading()))
     assert [len(batch.labels) for batch in batches] == [3, 1, 1, 1, 1]
     documents, dead = read_inputs(tmp_path)
@@ -213,7 +217,7 @@ def test_a_read_that_gives_less_than_the_file_is_asked_again(tmp_path: Path, mon
     """As Linux does beyond 2 GiB."""
     (tmp_path / "a.txt").write_bytes(b"0123456789")
     whole_read = os.read
-    monkeypatch.setattr(readers.os, "read", lambda descriptor, size: whole_read(descriptor, min(size, 4)))
+    monkeypatch.setattr(documents.os, "read", lambda descriptor, size: whole_read(descriptor, min(size, 4)))
     assert texts(tmp_path) == ["0123456789"]
 
 
@@ -377,7 +381,7 @@ def test_without_a_mark_the_order_is_the_machine_s_as_in_documents(tmp_path: Pat
 def test_a_bad_unit_of_utf16_costs_its_line_alone(tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes("好\n坏".encode("utf-16-le") + b"\x00\xd8" + "\n好好\n".encode("utf-16-le") + b"\x61")
-    monkeypatch.setattr(readers, "BATCH_BYTES", block)
+    monkeypatch.setattr(batch_limits, "BATCH_BYTES", block)
     documents, dead = read_inputs(path, reading=Reading(encoding="utf-16-le"))
     assert [document.text for document in documents] == ["好", "好好"]
     assert [(offset, reason.partition(":")[0]) for offset, reason in reasons(dead)] == [
@@ -396,7 +400,7 @@ def test_a_bad_unit_of_utf16_costs_its_line_alone(tmp_path: Path, block: int, mo
 def test_a_mark_at_the_head_of_a_file_is_no_text(
     tmp_path: Path, name: str, content: bytes, text: str, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "BATCH_BYTES", block)
+    monkeypatch.setattr(batch_limits, "BATCH_BYTES", block)
     path = tmp_path / name
     path.write_bytes(codecs.BOM_UTF8 + content % b"a")
     documents, dead = read_inputs(path)
@@ -515,7 +519,7 @@ def test_a_stream_is_closed_with_its_file(tmp_path: Path) -> None:
 
 
 def test_a_long_line_of_a_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "BATCH_BYTES", 1000)
+    monkeypatch.setattr(batch_limits, "BATCH_BYTES", 1000)
     path = tmp_path / "a.txt.gz"
     path.write_bytes(gzip.compress(b"one\n" + b"x" * 50000 + b"\ntwo\n" + b"y" * 20000))
     documents, dead = read_inputs(path, reading=Reading(max_document_bytes=9000))
@@ -627,7 +631,7 @@ def test_parquet(tmp_path: Path) -> None:
     path = table(tmp_path / "a.parquet", {"id": [1, 2, 3], "text": ["一", None, "三" * 9], "label": ["甲", "乙", None]})
     documents, dead = read_inputs(path, reading=Reading(max_document_bytes=20))
     assert documents == [Read(str(path), 0, "甲", "一")]
-    assert reasons(dead) == [(1, "the text is null"), (2, "a line of more than --max-document-bytes 20")]
+    assert reasons(dead) == [(1, "the text is null"), (2, "a text of more than --max-document-bytes 20")]
     assert texts(table(path, {"text": pa.array([], pa.string())})) == []
 
 
@@ -702,7 +706,7 @@ def test_any_cut_gives_every_row_once(file: Path, values: list[str], rows: int, 
     pq.write_table(pa.table({"text": pa.array(values, pa.string())}), file, row_group_size=rows)
     source = source_of(file, "parquet", "utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(readers, "ROWS_A_BATCH", batch)
+        patch.setattr(row_limits, "ROWS_A_BATCH", batch)
         found = [read([piece]) for piece in slices_at(source, [int(cut * source.size) for cut in cuts])]
     assert [document for documents, _ in found for document in documents] == [
         Read(str(file), row, "the label", text) for row, text in enumerate(values)

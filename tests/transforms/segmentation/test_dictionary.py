@@ -144,7 +144,9 @@ def test_bad_line_of_a_dictionary_is_named(tmp_path: Path, line: str | bytes, pr
 
 @pytest.mark.parametrize("content", ["", "中国 0\n人 0\n", "中国 5\n人 -1\n", "中国 5\n人 -5\n"])
 def test_dictionary_without_positive_frequencies_is_refused(tmp_path: Path, content: str, private_cache: Path) -> None:
-    with pytest.raises(DictionaryError, match=r"zero\.txt: (no word has a frequency above 0|the frequency of '人' is less than 0)"):
+    with pytest.raises(
+        DictionaryError, match=r"zero\.txt: (no word has a frequency above 0|the frequency of '人' is less than 0)"
+    ):
         Dictionary.load(file_with(tmp_path / "zero.txt", content))
 
 

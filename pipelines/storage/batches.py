@@ -1,0 +1,43 @@
+"""What readers give: batches of documents as raw bytes, and dead letters for records that cannot be counted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+BATCH_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that could not be counted: where it begins and why.
+
+    `offset`: bytes into the source, decompressed, and as UTF-8 where that is UTF-16 or UTF-32; rows into a table.
+    """
+
+    source: str
+    offset: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Documents back to back, document i at `data[offsets[i]:offsets[i + 1]]`, int64 [documents + 1].
+
+    `labels`: one for each document. `places`, `starts`: source and byte offset of each; one place may stand for all.
+    """
+
+    data: bytes | bytearray
+    offsets: npt.NDArray[np.int64]
+    labels: Sequence[str]
+    places: Sequence[str]
+    starts: Sequence[int] | npt.NDArray[np.int64]
+    dead: Sequence[DeadLetter]
+    encoding: str
+    strip_bom: bool = False
+
+    def dead_letter(self, document: int, reason: str) -> DeadLetter:
+        """The dead letter of one of the documents."""
+        place = self.places[document] if len(self.places) > 1 else self.places[0]
+        return DeadLetter(place, int(self.starts[document]), reason)

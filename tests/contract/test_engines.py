@@ -1,0 +1,171 @@
+"""Whatever runs a job, the output is the same to the byte: engines, numbers of workers, shards, resumed runs.
+
+A new job is a line of `JOBS`, a new engine one of `ENGINES`.
+"""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from pipelines.engines import local
+from pipelines.engines.job import Engine, Job
+from pipelines.run import Outcome, run
+from pipelines.storage.manifest import CONFIGURATION, MANIFEST, SHARDS, read_manifest, verify
+from pipelines.tally import prepare
+from pipelines.word_count import WordCount
+
+
+class Make(Protocol):
+    """Makes a job of inputs, output folder and size of a shard."""
+
+    def __call__(self, inputs: tuple[str, ...], directory: Path, /, *, shard_bytes: int) -> Job: ...
+
+
+def word_count(inputs: tuple[str, ...], directory: Path, /, *, shard_bytes: int, **options: Any) -> Job:
+    return WordCount(inputs, directory, _dictionary_hash(), shard_bytes=shard_bytes, max_bad_records="50%", **options)
+
+
+@cache
+def _dictionary_hash() -> str:
+    return prepare(None, ())
+
+
+JOBS: dict[str, Make] = {
+    "word count": word_count,
+    "word count by label": partial(word_count, by_label=True),
+    "characters": partial(word_count, tokenizer="characters", normalization="nfkc", min_count=2),
+}
+ENGINES: dict[str, Engine] = {
+    "local": local.run,
+}
+WORKERS = (1, 2, 7)
+RUNNERS = [(engine, workers) for engine in ENGINES for workers in WORKERS]
+SHARD_BYTES = 2000
+
+every_job = pytest.mark.parametrize("name", JOBS)
+every_runner = pytest.mark.parametrize("runner", RUNNERS, ids=lambda runner: f"{runner[0]}-{runner[1]}")
+
+
+def bring(job: Job, runner: tuple[str, int]) -> Outcome:
+    """Runs a job to its end."""
+    engine, workers = runner
+    return run(job, engine=ENGINES[engine], engine_name=engine, workers=workers)
+
+
+def begin(job: Job, runner: tuple[str, int]) -> int:
+    """Commits every other shard of a job, and the reduce of those; returns how many."""
+    engine, workers = runner
+    (job.directory / SHARDS).mkdir(parents=True)
+    plan = job.plan(workers=workers)
+    half = replace(plan, shards=plan.shards[::2])
+    ENGINES[engine](job, half, workers=workers, report=lambda progress: None)
+    return len(half.shards)
+
+
+def results(directory: Path) -> dict[str, bytes]:
+    """The bytes that must not differ: parts, manifest, dead letters."""
+    assert verify(directory) == []
+    manifest = read_manifest(directory)
+    names = [MANIFEST, *(file["name"] for file in [*manifest["parts"], manifest["dead_letters"]] if file)]
+    return {name: (directory / name).read_bytes() for name in names}
+
+
+@pytest.fixture(scope="module")
+def expected(inputs: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, bytes]]:
+    """What a job gives in one process, all of it in a few large shards."""
+
+    @cache
+    def made(name: str) -> dict[str, bytes]:
+        directory = tmp_path_factory.mktemp("expected")
+        bring(JOBS[name](inputs, directory, shard_bytes=32 << 20), (next(iter(ENGINES)), 1))
+        return results(directory)
+
+    return made
+
+
+@pytest.fixture
+def same(name: str, expected: Callable[[str], dict[str, bytes]]) -> dict[str, bytes]:
+    return expected(name)
+
+
+@every_job
+def test_there_is_something_to_compare(name: str, same: dict[str, bytes]) -> None:
+    assert "dead_letters.jsonl" in same
+    assert same["dead_letters.jsonl"].count(b"\n") > 10
+    assert all(same.values())
+
+
+@every_job
+@every_runner
+def test_fresh(
+    name: str, runner: tuple[str, int], inputs: tuple[str, ...], tmp_path: Path, same: dict[str, bytes]
+) -> None:
+    outcome = bring(JOBS[name](inputs, tmp_path, shard_bytes=SHARD_BYTES), runner)
+    assert outcome.run["shards"]["counted"] > 20
+    assert results(tmp_path) == same
+
+
+@every_job
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("shard_bytes", [500, 9001])
+def test_other_shards(
+    name: str, engine: str, shard_bytes: int, inputs: tuple[str, ...], tmp_path: Path, same: dict[str, bytes]
+) -> None:
+    bring(JOBS[name](inputs, tmp_path, shard_bytes=shard_bytes), (engine, 2))
+    assert results(tmp_path) == same
+
+
+@every_job
+@pytest.mark.parametrize(
+    ("first", "second"),
+    list(itertools.permutations(RUNNERS, 2)),
+    ids=lambda runner: f"{runner[0]}-{runner[1]}",
+)
+def test_one_resumes_what_another_began(
+    name: str,
+    first: tuple[str, int],
+    second: tuple[str, int],
+    inputs: tuple[str, ...],
+    tmp_path: Path,
+    same: dict[str, bytes],
+) -> None:
+    directory = tmp_path / "out"
+    begun = begin(JOBS[name](inputs, directory, shard_bytes=SHARD_BYTES), first)
+    outcome = bring(JOBS[name](inputs, directory, shard_bytes=SHARD_BYTES // 2), second)
+    assert outcome.run["shards"]["kept"] == begun > 10
+    assert outcome.run["shards"]["counted"] > 10
+    assert results(directory) == same
+
+
+@every_job
+@pytest.mark.parametrize("engine", ENGINES)
+def test_inputs_in_another_order(
+    name: str, engine: str, inputs: tuple[str, ...], tmp_path: Path, same: dict[str, bytes]
+) -> None:
+    """And one of them named twice."""
+    bring(JOBS[name]((*sorted(inputs), inputs[0]), tmp_path, shard_bytes=SHARD_BYTES), (engine, 2))
+    assert results(tmp_path) == same
+
+
+@every_job
+@pytest.mark.parametrize("engine", ENGINES)
+def test_nothing_to_do(name: str, engine: str, inputs: tuple[str, ...], tmp_path: Path) -> None:
+    """Another number of workers, other shards, another order: all is there, and stays as it is."""
+    bring(JOBS[name](inputs, tmp_path, shard_bytes=SHARD_BYTES), (engine, 2))
+    before = state(tmp_path)
+    for workers, shard_bytes, named in ((2, SHARD_BYTES, inputs), (7, 1 << 20, inputs), (1, 500, inputs[::-1])):
+        outcome = bring(JOBS[name](named, tmp_path, shard_bytes=shard_bytes), (engine, workers))
+        assert outcome.repeated
+        assert state(tmp_path) == before
+
+
+def state(directory: Path) -> dict[str, tuple[int, int]]:
+    """Every file: which it is, and when it was last changed."""
+    paths = [path for path in directory.rglob("*") if path.is_file()]
+    assert any(path.name == CONFIGURATION for path in paths)
+    return {str(path): (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
