@@ -2,13 +2,13 @@
 
 import hashlib
 import re
-from collections import Counter
 from pathlib import Path
 from statistics import median
 
 import pytest
 
 from pipelines.sample import CATEGORIES, write_sample
+from transforms.segmentation import Dictionary, Segmenter
 
 THUCNEWS = [
     "财经",
@@ -76,14 +76,11 @@ def test_text_mixes_what_news_mixes(corpus: dict[str, bytes]) -> None:
     assert 0.5 < len(re.findall("[\u4e00-\u9fff]", text)) / len(text) < 0.9
 
 
-def test_words_follow_zipf(stock: object, corpus: dict[str, bytes]) -> None:
-    import jieba
-
-    counts = Counter(jieba.cut(b"".join(corpus.values()).decode()))
-    ordered = [count for _, count in counts.most_common()]
-    assert [ordered[9] > 20 * ordered[999], ordered[99] > 20 * ordered[9999]] == [True, True]
-    once = sum(count == 1 for count in ordered)
-    assert 0.3 < once / len(ordered) < 0.7  # half of all words occur once in any natural corpus
+def test_words_follow_zipf(stock: Dictionary, corpus: dict[str, bytes]) -> None:
+    counts = list(Segmenter(stock).count(content.decode() for content in corpus.values()).words.values())
+    assert counts[9] > 20 * counts[999]
+    assert counts[99] > 20 * counts[9999]
+    assert 0.3 < counts.count(1) / len(counts) < 0.7  # half of the words of any natural corpus occur once
 
 
 def test_categories_differ(corpus: dict[str, bytes]) -> None:
