@@ -89,7 +89,7 @@ def write_report(directory: Path) -> Path:
         dead=_read_dead_letters(directory, manifest["dead_letters"]),
         figures=divisions,
         script=script,
-        bokeh=Resources(mode="inline", components=["bokeh"]).render(),
+        bokeh=Resources(mode="inline", components=["bokeh","bokeh-mathjax"]).render(),
     )
     write_bytes(directory / REPORT, page.encode("utf-8", "backslashreplace"))  # names of files need not be UTF-8
     return directory / REPORT
@@ -245,7 +245,7 @@ def _zipf(counts: Numbers, words: Numbers) -> figure:
     at_ranks = counts[np.searchsorted(last, ranks)]
     plot = _curve(ranks.tolist(), at_ranks.tolist(), names=("rank", "count"), scale="log")
     ends = np.array([1, max(1, min(last[-1], counts[0]))])
-    plot.line(ends, counts[0] / ends, color=_MUTED, line_dash="dashed")
+    plot.line(ends.tolist(), (counts[0] / ends).tolist(), color=_MUTED, line_dash="dashed")
     return plot
 
 

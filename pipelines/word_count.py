@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import BadRecordsError, EngineError, InputError, UsageError
+from pipelines.storage.batches import DeadLetter
 from pipelines.storage.commit import AttemptFile, attempt, remove
 from pipelines.storage.manifest import (
     PARTS,
@@ -30,7 +31,6 @@ from pipelines.storage.manifest import (
     retract,
     write_entry,
 )
-from pipelines.storage.batches import DeadLetter
 from pipelines.storage.readers import read_batches
 from pipelines.storage.resume import Plan, drop_others, make_plan, written
 from pipelines.storage.shards import Shard, digest

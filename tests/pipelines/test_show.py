@@ -1,5 +1,6 @@
 """What `show` and `status` print, of whatever state a folder is in."""
 
+import hashlib
 import json
 import os
 import re
@@ -7,6 +8,8 @@ import socket
 import time
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +53,20 @@ def test_the_most_frequent_words(
     assert {"\\x1b", "[", ":"} < set(found)  # neither control characters nor markup
     top_words(finished, 1)
     assert "3 documents" in capsys.readouterr().out
+
+
+def test_words_are_shown_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are data: neither markup nor names of emoji."""
+    monkeypatch.setenv("COLUMNS", "120")
+    found = ["[red]", ":smile:", "\\[", "[/]", "x"]
+    pq.write_table(pa.table({"word": found, "count": [1] * 5, "documents": [1] * 5}), tmp_path / "part.parquet")
+    totals = {"words": 5, "tokens": 5, "documents": 1}
+    content = json.dumps({"totals": totals, "parts": [{"name": "part.parquet"}]}).encode()
+    (tmp_path / "manifest.json").write_bytes(content)
+    (tmp_path / "_SUCCESS").write_text(f"{hashlib.sha256(content).hexdigest()}\n")
+    assert [row[1] for row in shown(capsys, tmp_path, 9)] == found
 
 
 def test_numbers_are_whole_on_a_narrow_terminal(

@@ -14,7 +14,7 @@ from pipelines.engines import local
 from pipelines.engines.job import Progress
 from pipelines.errors import EngineError, InputError
 from pipelines.storage.manifest import Entry
-from tests.pipelines.jobs import ERRORS, Sums
+from tests.pipelines.jobs import ERRORS, Masks, Sums
 
 
 def run(job: Sums, workers: int) -> tuple[list[Entry], list[Entry], list[Progress]]:
@@ -113,6 +113,13 @@ def test_the_engine_runs_in_any_thread(tmp_path: Path) -> None:
     thread.start()
     thread.join()
     assert [entry.totals["sum"] for entry in found[0]] == [6, 6]
+
+
+def test_workers_leave_control_c_to_the_driver(tmp_path: Path) -> None:
+    """From birth: what is typed while a worker starts must not show a traceback of it."""
+    mapped, _, _ = run(Masks(tmp_path), 2)
+    assert [entry.totals["blocked"] for entry in mapped] == [1, 1, 1]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 # A driver of its own, whose error stream all of its processes hold: it ends when the last of them has ended.

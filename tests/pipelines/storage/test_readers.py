@@ -713,6 +713,20 @@ def test_any_cut_gives_every_row_once(file: Path, values: list[str], rows: int, 
     ]
 
 
+def test_a_cut_where_a_row_group_begins_gives_every_row_once(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.parquet", {"id": [1, 2, 3], "text": ["一", "二", "三"]}, row_group_size=1)
+    metadata = pq.read_metadata(path)
+    columns = [metadata.row_group(group).column(0) for group in range(3)]
+    begins = [column.dictionary_page_offset or column.data_page_offset for column in columns]
+    found = [read([piece])[0] for piece in slices_at(source_of(path, "parquet", "utf-8"), begins)]
+    assert [[(document.start, document.text) for document in documents] for documents in found] == [
+        [],
+        [(0, "一")],
+        [(1, "二")],
+        [(2, "三")],
+    ]
+
+
 # What is opened by URL
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.storage.manifest import CONFIGURATION, SHARDS, Entry, File, read_json, write_entry
 from pipelines.storage.resume import Plan, drop_others, make_plan, written
-from pipelines.storage.shards import Shard, Slice
+from pipelines.storage.shards import Shard, Slice, make_shard
 from pipelines.storage.sources import Source
 
 
@@ -30,6 +30,7 @@ def plan(
 def commit(directory: Path, shard: Shard, content: bytes = b"a run") -> Entry:
     """Leaves what a worker that counted the shard leaves."""
     name = f"{SHARDS}/{shard.fingerprint}.arrow"
+    (directory / SHARDS).mkdir(exist_ok=True)
     (directory / name).write_bytes(content)
     file = File(name, hashlib.sha256(content).hexdigest(), len(content), 1)
     entry = Entry(shard.fingerprint, (file,), {"bytes": shard.size})
@@ -180,6 +181,20 @@ def test_of_two_shards_that_overlap_one_is_kept(tmp_path: Path) -> None:
     kept = [piece for entry in made.kept for piece in committed[entry.fingerprint].slices]
     assert 0 < len(made.kept) < len(committed)
     assert_whole(SOURCES, [*kept, *(piece for shard in made.shards for piece in shard.slices)])
+
+
+def test_an_empty_source_is_in_one_shard_that_is_kept(tmp_path: Path) -> None:
+    empty, other = source("a", 0), source("b", 5)
+    shards = [
+        make_shard([Slice(empty, 0, 0)], configuration="c"),
+        make_shard([Slice(empty, 0, 0), Slice(other, 0, 5)], configuration="c"),
+    ]
+    for shard in shards:
+        commit(tmp_path, shard)
+    made = plan(tmp_path, [empty, other])
+    assert len(made.kept) == 1
+    kept = next(shard for shard in shards if shard.fingerprint == made.kept[0].fingerprint)
+    assert_whole([empty, other], [*kept.slices, *(piece for shard in made.shards for piece in shard.slices)])
 
 
 def test_paths_that_are_no_text_are_kept(tmp_path: Path) -> None:
