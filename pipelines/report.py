@@ -89,7 +89,7 @@ def write_report(directory: Path) -> Path:
         dead=_read_dead_letters(directory, manifest["dead_letters"]),
         figures=divisions,
         script=script,
-        bokeh=Resources(mode="inline", components=["bokeh","bokeh-mathjax"]).render(),
+        bokeh=Resources(mode="inline", components=["bokeh"]).render(),
     )
     write_bytes(directory / REPORT, page.encode("utf-8", "backslashreplace"))  # names of files need not be UTF-8
     return directory / REPORT
