@@ -250,5 +250,5 @@ def _cumulative(words: Sequence[str], weights: Numbers, *, themes: range, catego
     theme = _CATEGORIES[CATEGORIES[category]][1].split()
     for word in range(themes.start, themes.stop):
         if words[word] in theme:
-            factors[word] = 4 * 2 // (1 + theme.index(words[word]))
+            factors[word] = 4 * 200 // (1 + theme.index(words[word]))
     return np.concatenate([[0], np.cumsum(weights * factors)])

@@ -349,6 +349,8 @@ def test_few_or_no_labels(tmp_path: Path, labels: Any, told: str | None, bars: l
     assert (told or "") in made.text
     charts = [data["name"] for data in made.data("name") if not {"map", "的"} & set(data["name"])]
     assert charts == ([bars, bars] if bars else [])
+    ranges = [model["attributes"] for model in made.models if model["name"] == "Range1d"]
+    assert all(axis["start"] != axis["end"] for axis in ranges)  # an axis from 0 to 0 draws nothing
 
 
 @pytest.mark.parametrize(("kept", "told"), [(0, False), (4, True)])
