@@ -135,23 +135,26 @@ def test_removing_what_is_gone(tmp_path: Path) -> None:
 # The lock
 
 
-def hold(directory: Path, held: Any, leave: Any) -> None:
+def hold(directory: Path, pipe: Any) -> None:
     with lock(directory):
-        held.set()
-        leave.wait(60)
+        pipe.send("held")
+        pipe.recv()
 
 
 @pytest.fixture
 def other(tmp_path: Path) -> Any:
-    """Another process that holds the lock of a folder."""
+    """Another process that holds the lock of a folder; a pipe, unlike an event, outlives one that is killed."""
     context = multiprocessing.get_context("spawn")
-    held, leave = context.Event(), context.Event()
-    process = context.Process(target=hold, args=(tmp_path, held, leave))
+    ours, theirs = context.Pipe()
+    process = context.Process(target=hold, args=(tmp_path, theirs))
     process.start()
-    assert held.wait(60)
+    theirs.close()
+    assert ours.recv() == "held"
     yield process
-    leave.set()
+    if process.is_alive():
+        ours.send("leave")
     process.join(60)
+    ours.close()
 
 
 def test_a_second_driver_is_kept_out_and_told_who_is_there(tmp_path: Path, other: Any) -> None:
