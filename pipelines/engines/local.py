@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection, forkserver, parent_process
+from multiprocessing import connection, forkserver, parent_process, resource_tracker
 from typing import TypeVar
 
 from pipelines.engines.job import Job, Progress, Report
@@ -28,6 +28,7 @@ def start_early() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     multiprocessing.set_forkserver_preload(["pipelines.engines.preload"])
+    resource_tracker.ensure_running()  # which the server would start, and which unblocks what is blocked here
     # Ctrl-C goes to the whole group of processes: blocked here it is blocked in all that come from the server.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
