@@ -125,12 +125,11 @@ def _prepared(directory: Path, fresh: bool) -> Any:
 
 def clear(directory: Path) -> None:
     """Removes what runs left in an output folder, `_SUCCESS` first; other files stay."""
+    parts = [part["name"] for part in (read_manifest(directory) or {}).get("parts", [])]
     retract(directory)
-    for name in (MANIFEST, RUN, "report.html", "dead_letters.jsonl"):
+    for name in (*parts, MANIFEST, RUN, "report.html", "dead_letters.jsonl"):
         with contextlib.suppress(FileNotFoundError):
             (directory / name).unlink()
-    for part in directory.glob("*-?????-of-?????.parquet"):
-        part.unlink()
     for folder in (SHARDS, PARTS):
         shutil.rmtree(directory / folder, ignore_errors=True)
 

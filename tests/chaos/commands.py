@@ -7,13 +7,14 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.chaos.forks import ROOT
 
-PATIENCE = 120_000  # milliseconds until a test that hangs fails
+PATIENCE = 60_000  # milliseconds until a test that hangs fails
 
 
 class Command:
@@ -21,9 +22,13 @@ class Command:
 
     def __init__(self, *arguments: object) -> None:
         line = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
+        # Not a pipe, which a process that is left behind would hold open.
+        descriptor, path = tempfile.mkstemp()
+        self.output = Path(path)
         self.process = subprocess.Popen(
-            line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            line, cwd=ROOT, stdout=descriptor, stderr=subprocess.STDOUT, start_new_session=True
         )
+        os.close(descriptor)
 
     @property
     def pid(self) -> int:
@@ -31,26 +36,26 @@ class Command:
 
     def kill(self, *, workers: bool) -> None:
         """Kills the driver, and all others but the one that clears away named semaphores."""
-        os.kill(self.pid, signal.SIGKILL)
+        self.process.kill()
         for pid, _ in members(self.pid) if workers else ():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes():
                     os.kill(pid, signal.SIGKILL)
 
     def end(self) -> tuple[int, str]:
-        """Waits for the end; returns the exit code, or minus the signal, and what was printed."""
-        printed, _ = self.process.communicate(timeout=PATIENCE / 1000)
-        return self.process.returncode, printed
+        """Waits until all processes have ended; returns the exit code, or minus the signal, and what was printed."""
+        self.process.wait(PATIENCE / 1000)
+        while left := [pid for pid, _ in members(self.pid)]:
+            for pid in left:
+                _wait(pid)
+        if self.output.exists():
+            self.printed = self.output.read_text(encoding="utf-8")
+            self.output.unlink()
+        return self.process.returncode, self.printed
 
     def workers(self) -> list[int]:
         """Those that the fork server made: neither the driver nor one of its own children."""
         return [pid for pid, parent in members(self.pid) if self.pid not in (pid, parent)]
-
-    def gone(self) -> None:
-        """Waits until every process of the group has ended."""
-        while left := [pid for pid, _ in members(self.pid)]:
-            for pid in left:
-                _wait(pid)
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -65,10 +70,8 @@ def running(*arguments: object) -> Iterator[Command]:
     try:
         yield command
     finally:
-        if command.process.poll() is None:
-            command.kill(workers=True)
-        command.process.communicate()
-        command.gone()
+        command.kill(workers=True)
+        command.end()
 
 
 def members(group: int) -> list[tuple[int, int]]:
