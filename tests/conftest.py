@@ -1,5 +1,6 @@
 """Settings and fixtures that all tests share."""
 
+import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -46,3 +47,11 @@ def private_cache() -> Iterator[Path]:
 def stock() -> Dictionary:
     """jieba's own dictionary."""
     return Dictionary.load()
+
+
+@pytest.fixture(scope="module")
+def unsynced() -> Iterator[None]:
+    """Leaves out what only counts when the power fails: a disk that others use makes it slow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield

@@ -32,6 +32,8 @@ from tests.pipelines.command import (
 )
 from transforms.segmentation import Segmenter
 
+pytestmark = pytest.mark.usefixtures("unsynced")
+
 TEXTS = {
     "财经/1.txt": "央行下调存款准备金率，银行贷款利率随之下降。\n经济增长3.5%",
     "财经/2.txt": "投资者看好市场，A股上涨。",

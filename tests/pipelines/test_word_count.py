@@ -24,6 +24,8 @@ from pipelines.word_count import WordCount, check_limit, code_version
 from tests.pipelines.command import data_of, dead_letters, table
 from transforms.segmentation import Dictionary, Segmenter, dictionary_hash
 
+pytestmark = pytest.mark.usefixtures("unsynced")
+
 WORDS = ["中国", "人民", "北京", "清华大学", "的", "，", "3.5%", "C++", "T恤", "杭研", "\n", "　", "𠀀", "\ufeff", "é"]
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=8).map("".join)
 # The label of a document, of a made corpus, is the folder it is in.

@@ -33,6 +33,8 @@ from pipelines.storage.manifest import (
     write_entry,
 )
 
+pytestmark = pytest.mark.usefixtures("unsynced")
+
 
 def committed(directory: Path, name: str, content: bytes) -> File:
     (directory / name).parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,8 @@ from pipelines.storage.resume import Plan, drop_others, make_plan, written
 from pipelines.storage.shards import Shard, Slice, make_shard
 from pipelines.storage.sources import Source
 
+pytestmark = pytest.mark.usefixtures("unsynced")
+
 
 def source(name: str, size: int, format: str = "lines", version: str = "1") -> Source:
     return Source(f"/{name}", "label", size, version, format, "utf-8")  # type: ignore[arg-type]

@@ -18,6 +18,8 @@ from pipelines.storage.tables import ROWS_A_BATCH, read_run, scratch_run, write_
 from tests.strategies import Rows, counted_runs, counts_table
 from transforms.word_counts import BY_WORD, RUN, merge_runs, merge_sorted
 
+pytestmark = pytest.mark.usefixtures("unsynced")
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
