@@ -1,9 +1,13 @@
-"""What a reader makes of inputs, as values that tests compare."""
+"""Inputs as tests make them, and what a reader makes of them, as values to compare."""
 
 import itertools
+import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines.storage.batches import DeadLetter
 from pipelines.storage.readers import read_batches
@@ -56,3 +60,30 @@ def texts(*inputs: Path | str, reading: Reading = DEFAULT) -> list[str]:
     documents, dead = read_inputs(*inputs, reading=reading)
     assert dead == []
     return [document.text for document in documents]
+
+
+def source_of(path: Path, format: str = "lines", encoding: str = "latin-1", **more: str) -> Source:
+    return Source(str(path), "the label", path.stat().st_size, "1", format, encoding, **more)  # type: ignore[arg-type]
+
+
+def reasons(dead: Sequence[DeadLetter]) -> list[tuple[int, str]]:
+    return [(letter.offset, letter.reason) for letter in dead]
+
+
+def slices_at(source: Source, cuts: Sequence[int]) -> list[Slice]:
+    bounds = [0, *sorted(min(cut, source.size) for cut in cuts), source.size]
+    return [Slice(source, begin, end) for begin, end in itertools.pairwise(bounds) if begin < end] or [whole(source)]
+
+
+def archive(
+    path: Path, members: Sequence[tuple[str | zipfile.ZipInfo, bytes]], method: int = zipfile.ZIP_DEFLATED
+) -> Path:
+    with zipfile.ZipFile(path, "w", method) as file:
+        for name, content in members:
+            file.writestr(name, content)
+    return path
+
+
+def table(path: Path, columns: dict[str, object], **options: object) -> Path:
+    pq.write_table(pa.table(columns), path, **options)
+    return path

@@ -1,4 +1,4 @@
-"""Segmentation that equals jieba 0.42.1 and is some eighty times as fast."""
+"""Segmentation that equals jieba 0.42.1 and is forty times as fast and more."""
 
 from transforms.segmentation.dictionary import Dictionary, DictionaryError, compiled_folder, dictionary_hash
 from transforms.segmentation.segmenter import TOKENIZERS, Segmenter, Tokenizer, WordCounter

@@ -467,20 +467,7 @@ def test_a_damaged_archive_is_refused_or_listed_but_never_raises_else(
 # URLs
 
 
-@pytest.fixture
-def memory() -> Callable[[str, bytes], None]:
-    fsspec = pytest.importorskip("fsspec")
-    filesystem = fsspec.filesystem("memory")
-    filesystem.store.clear()
-    filesystem.pseudo_dirs[:] = [""]
-
-    def put(path: str, content: bytes) -> None:
-        filesystem.pipe_file(path, content)
-
-    return put
-
-
-def test_urls_of_files_directories_and_globs(memory: Callable[[str, bytes], None]) -> None:
+def test_urls_of_files_directories_and_globs(memory: Callable[[str, bytes], str]) -> None:
     for name in ("/c/体育/1.txt", "/c/体育/深/2.md", "/c/3.txt", "/c/4.csv", "/c/.h/5.txt", "/c/体育/.6.txt", "/l.tsv"):
         memory(name, "中".encode("gb18030"))
     assert {source.place: source.label for source in listed("memory://c")} == {
@@ -497,7 +484,7 @@ def test_urls_of_files_directories_and_globs(memory: Callable[[str, bytes], None
 
 
 @pytest.mark.parametrize("url", ["memory:///nowhere", "memory:///nowhere/*.txt", "nonsense://x", "smb://x/y"])
-def test_urls_that_lead_nowhere_are_named(memory: Callable[[str, bytes], None], url: str) -> None:
+def test_urls_that_lead_nowhere_are_named(memory: Callable[[str, bytes], str], url: str) -> None:
     with pytest.raises(InputError, match=url.replace("*", r"\*").replace(".", r"\.")):
         listed(url)
 
