@@ -71,6 +71,7 @@ class Kernel:
 
     Calls release the global interpreter lock. Bounds are not checked; floating point is exact (no fastmath).
 
+    >>> import numpy as np
     >>> @kernel(np.dtype("f8"), float)
     ... def scale(values, factor):
     ...     for index in range(len(values)):
