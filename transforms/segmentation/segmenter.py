@@ -30,7 +30,7 @@ class Segmenter:
     ['我', '来到', '北京', '清华大学']
     >>> counts = Segmenter().count(["中国人民", "人民，人民"])
     >>> counts.table.to_pydict()["word"], counts.table.to_pydict()["documents"]
-    (['中国', '人民', '，'], [1, 2, 1])
+    (['人民', '中国', '，'], [2, 1, 1])
     """
 
     dictionary: Dictionary = field(default_factory=Dictionary.load)

@@ -1,5 +1,6 @@
 """The local engine: results that do not depend on workers, failures that keep their type, and nothing left behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -159,9 +160,9 @@ def driver(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
 
     yield start
     for process in started:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
+        with process:  # closes the stream and waits
             continue
 
 
