@@ -47,7 +47,7 @@ class Disk:
 def disk(tmp_path: Path) -> Iterator[Disk]:
     path = tmp_path / "disk"
     path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "hanmill-test", path]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "hanmill-test", str(path)]
     try:
         subprocess.run(mount, check=True, capture_output=True, text=True)
     except FileNotFoundError:
