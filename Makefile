@@ -39,9 +39,9 @@ $(VENV)/.development: setup.py $(REQUIREMENTS)/development.txt
 
 # One resolution for everything; the smaller files are cut from it.
 lock:
-	uv pip compile setup.py --extra dask --extra beam --extra train-cpu --extra dev $(UV) -o $(REQUIREMENTS)/all.txt
+	uv pip compile setup.py --extra slurm --extra beam --extra train-cpu --extra dev $(UV) -o $(REQUIREMENTS)/all.txt
 	uv pip compile setup.py -c $(REQUIREMENTS)/all.txt $(UV) -o $(REQUIREMENTS)/counting.txt
-	uv pip compile setup.py --extra dev -c $(REQUIREMENTS)/all.txt $(UV) -o $(REQUIREMENTS)/development.txt
+	uv pip compile setup.py --extra slurm --extra beam --extra dev -c $(REQUIREMENTS)/all.txt $(UV) -o $(REQUIREMENTS)/development.txt
 	uv pip compile setup.py --extra train -c $(REQUIREMENTS)/all.txt $(UV) -o $(REQUIREMENTS)/train.txt
 UV := --generate-hashes --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 DASK = ["dask>=2026.8", "distributed>=2026.8", "prometheus-client>=0.22"]
+SLURM = [*DASK, "dask-jobqueue>=0.9"]
 BEAM = ["apache-beam>=2.77", "google-crc32c>=1.7"]
 TRAIN = ["keras>=3.15", "h5py>=3.14", "safetensors>=0.5", "tokenizers>=0.23"]
 
@@ -33,6 +34,7 @@ setup(
     ],
     extras_require={
         "dask": DASK,
+        "slurm": SLURM,
         "beam": BEAM,
         "train": [*TRAIN, "tensorflow>=2.21"],
         "train-cpu": [*TRAIN, "tensorflow-cpu>=2.21"],

@@ -13,15 +13,19 @@ STARTED = time.time()
 
 import typer  # noqa: E402  the clock starts before the imports, as a user's does
 
-from pipelines.errors import DONE, INTERRUPTED, HanmillError, UsageError  # noqa: E402
+from pipelines.bench.commands import bench  # noqa: E402
+from pipelines.errors import DONE, INTERRUPTED, HanmillError, InputError, UsageError  # noqa: E402
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Chinese corpora to word counts, vocabularies and records."
 )
+app.add_typer(bench, name="bench")
 
 
 class EngineName(StrEnum):
     LOCAL = "local"
+    DASK = "dask"
+    BEAM = "beam"
 
 
 class TokenizerName(StrEnum):
@@ -54,14 +58,25 @@ Directory = Annotated[Path, typer.Argument(help="Output folder of a run.", show_
 
 @app.command(epilog="Exit codes: 0 done, 2 usage, 3 input, 4 too many bad records, 5 engine, 130 interrupted.")
 def count(
+    context: typer.Context,
     inputs: Annotated[
         list[str], typer.Argument(metavar="INPUT...", help="Directories, files, globs, archives or URLs.")
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output folder.", show_default=False)],
     engine: Annotated[EngineName, typer.Option(help="Where tasks run.")] = EngineName.LOCAL,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes; default: all cores.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="Worker processes; default: all cores, or those of the cluster.", show_default=False),
     ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Dask's, such as tcp://host:8786; else one is started here.")
+    ] = None,
+    scheduler_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What `dask scheduler --scheduler-file` wrote.")
+    ] = None,
+    tls_ca: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate authority of the cluster.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate to show the cluster.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Key of the certificate.")] = None,
     by_label: Annotated[bool, typer.Option("--by-label", help="A column of counts for each label.")] = False,
     min_count: Annotated[int, typer.Option(min=1, help="Leave out rarer words; changing it recounts nothing.")] = 1,
     user_dict: Annotated[
@@ -105,11 +120,13 @@ def count(
 ) -> None:
     """Count the words of a corpus, exactly as jieba cuts them.
 
-    A run that was killed goes on where it stopped; a finished run over the same inputs does nothing.
+    A run that was killed goes on where it stopped; a finished run over the same inputs does nothing. What stands
+    after `--` are pipeline options of --engine beam.
     """
-    from pipelines.engines import local
+    from pipelines.engines.choice import EngineOptions, open_engine
     from pipelines.progress import tell, watch
     from pipelines.run import run
+    from pipelines.storage.manifest import PERFORMANCE_REPORT
     from pipelines.storage.sources import PATTERNS, Reading, check_encoding
     from pipelines.tally import prepare
     from pipelines.word_count import WordCount, check_limit
@@ -124,38 +141,42 @@ def count(
         id_field=id_field,
         max_document_bytes=parse_size(max_document_bytes, "--max-document-bytes"),
     )
-    paths = tuple(str(path) for path in user_dict or ())
+    engine_options = EngineOptions(
+        engine.value, workers, scheduler, scheduler_file, tls_ca, tls_cert, tls_key, context.obj or ()
+    )
+    engine_options.check()
+    # Workers may have another working directory.
+    out, own = out.absolute(), str(dictionary.absolute()) if dictionary else None
+    added = tuple(str(path.absolute()) for path in user_dict or ())
     job = WordCount(
         tuple(inputs),
         out,
-        prepare(str(dictionary) if dictionary else None, paths, tell=tell),
+        prepare(own, added, tell=tell),
         reading,
         tokenizer.value,
         not no_hmm,
         normalize.value,
-        str(dictionary) if dictionary else None,
-        paths,
+        own,
+        added,
         by_label,
         min_count,
         parse_size(shard_bytes, "--shard-bytes"),
         check_limit(max_bad_records),
     )
-    engines = {EngineName.LOCAL: local.run}
-    cores = len(os.sched_getaffinity(0))
-    outcome = run(
-        job,
-        engine=engines[engine],
-        engine_name=engine.value,
-        workers=workers or cores,
-        fresh=fresh,
-        watch=watch(),
-        started=STARTED,
-    )
+    performance_report = None if no_report else out / PERFORMANCE_REPORT
+    with open_engine(engine_options, tell=tell, performance_report=performance_report) as opened:
+        outcome = run(job, engine=opened, fresh=fresh, watch=watch(), started=STARTED)
     _tell_outcome(out, outcome)
     if not no_report and not (outcome.repeated and (out / "report.html").exists()):
         from pipelines.report import write_report
 
-        print(f"report: {write_report(out)}")
+        try:
+            print(f"report: {write_report(out)}")
+        except OSError as error:
+            raise InputError(
+                f"{out / 'report.html'}: {error.strerror or error}: the counts are whole, the report is not there; "
+                "run the same command again"
+            ) from error
 
 
 def _tell_outcome(out: Path, outcome: Any) -> None:
@@ -183,7 +204,6 @@ def show(directory: Directory, top: Annotated[int, typer.Option(min=1, help="How
 @app.command()
 def verify(directory: Directory) -> None:
     """Read every file of a finished output again and compare it with its checksum."""
-    from pipelines.errors import InputError
     from pipelines.storage.manifest import verify as verify_output
 
     if wrong := verify_output(directory):
@@ -206,7 +226,6 @@ def sample(
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another corpus.")] = 0,
 ) -> None:
     """Make a corpus in THUCNews' layout, always the same for one seed."""
-    from pipelines.errors import InputError
     from pipelines.sample import write_sample
 
     try:
@@ -223,37 +242,6 @@ def doctor() -> None:
 
     if not tell_health():
         raise typer.Exit(5)
-
-
-bench = typer.Typer(no_args_is_help=True, help="Measure and print the headline figures.")
-app.add_typer(bench, name="bench")
-Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Real articles: figures depend on the text.")]
-Rounds = Annotated[int, typer.Option(min=1, help="Interleaved rounds; medians are printed.")]
-Workers = Annotated[int, typer.Option(min=1)]
-
-
-@bench.command("segmentation")
-def bench_segmentation(inputs: Inputs, rounds: Rounds = 5, megabytes: float = 20.0) -> None:
-    """One core, text in memory: jieba, rjieba, hanmill."""
-    from pipelines.bench import counting
-
-    counting.bench_segmentation(inputs, rounds=rounds, megabytes=megabytes)
-
-
-@bench.command("count")
-def bench_count(inputs: Inputs, rounds: Rounds = 5, workers: Workers = 2) -> None:
-    """The whole command against the plain loop over jieba."""
-    from pipelines.bench import counting
-
-    counting.bench_count(inputs, rounds=rounds, workers=workers)
-
-
-@bench.command("memory")
-def bench_memory(inputs: Inputs, workers: Workers = 2) -> None:
-    """The largest process of a count."""
-    from pipelines.bench import counting
-
-    counting.bench_memory(inputs, workers=workers)
 
 
 def parse_size(text: str, option: str) -> int:
@@ -276,14 +264,15 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # paths and words may be more than the terminal's encoding
-    arguments = sys.argv[1:]
+    ours, pipeline_options = _split(sys.argv[1:])
     code: Any = DONE
     try:
-        if arguments[:1] == ["count"] and "--help" not in arguments and len(os.sched_getaffinity(0)) > 1:
+        others = {"--help", "dask", "beam", "--engine=dask", "--engine=beam"}
+        if ours[:1] == ["count"] and not others.intersection(ours) and len(os.sched_getaffinity(0)) > 1:
             from pipelines.engines import local
 
             local.start_early()
-        code = app(standalone_mode=False) or DONE
+        code = app(ours, obj=pipeline_options, standalone_mode=False) or DONE
     except HanmillError as error:
         print(f"hanmill: {error}", file=sys.stderr)
         code = error.exit_code
@@ -295,6 +284,12 @@ def main() -> NoReturn:
         print("hanmill: interrupted; the same command goes on from here", file=sys.stderr)
     sys.stdout.flush()
     sys.exit(code)
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """What stands before `--`, and what behind it."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:end], arguments[end + 1 :]
 
 
 def _show_usage_error(error: Exception) -> int:

@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution, version
-from pathlib import Path
 
-ROOMS = ("pipelines", "transforms", "models")
+from pipelines.installation import ROOT, shadowed
+
 EXTRAS = {
     "dask": ("distributed", "engine dask"),
     "beam": ("apache_beam", "engine beam"),
@@ -48,19 +48,14 @@ def examine() -> Iterator[Finding]:
 
 def _rooms() -> Finding:
     """The three top-level packages have common names: each must be hanmill's own, of one version."""
-    root = Path(__file__).parents[1]
-    for room in ROOMS:
-        found = importlib.util.find_spec(room)
-        places = list(found.submodule_search_locations or []) if found else []
-        if not places or Path(places[0]).resolve().parent != root.resolve():
-            where = places[0] if places else "nowhere"
-            return Finding(
-                "hanmill", f"{room} comes from {where}", f"rename that folder, or leave it: ours is in {root}"
-            )
+    if (room := shadowed()) is not None:
+        return Finding(
+            "hanmill", f"{room[0]} comes from {room[1]}", f"rename that folder, or leave it: ours is in {ROOT}"
+        )
     try:
         return Finding("hanmill", distribution("hanmill").version)
     except PackageNotFoundError:
-        return Finding("hanmill", "runs from a checkout", f"pip install -e {root}", False)
+        return Finding("hanmill", "runs from a checkout", f"pip install -e {ROOT}", False)
 
 
 def _kernels() -> Finding:

@@ -9,6 +9,7 @@ from pipelines.run import Watch
 from pipelines.storage.resume import Plan
 
 SECONDS_BETWEEN_LINES = 10.0
+STAGES = {"map": "count", "reduce": "merge", "finish": "write"}
 
 
 def watch() -> Watch:
@@ -37,7 +38,7 @@ class LineWatch(Watch):
 
     def progressed(self, progress: Progress) -> None:
         self.stage(progress.stage)
-        if progress.shard is None:
+        if progress.shard is None or progress.entry is None:
             return
         self._done += progress.shard.size
         self._documents += progress.entry.totals.get("documents", 0)
@@ -93,8 +94,8 @@ class LiveWatch(Watch):
         self._bar.start()
 
     def progressed(self, progress: Progress) -> None:
-        if progress.shard is None:
-            self._bar.update(self._task, description="merge")
+        if progress.shard is None or progress.entry is None:
+            self._bar.update(self._task, description=STAGES.get(progress.stage, progress.stage))
             return
         self._done += progress.shard.size
         self._documents += progress.entry.totals.get("documents", 0)
@@ -103,7 +104,7 @@ class LiveWatch(Watch):
         self._bar.update(self._task, completed=self._done, speed=speed)
 
     def stage(self, name: str) -> None:
-        self._bar.update(self._task, description="write")
+        self._bar.update(self._task, description=STAGES.get(name, name))
 
     def close(self) -> None:
         self._bar.stop()

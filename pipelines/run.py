@@ -7,6 +7,7 @@ import platform
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +17,7 @@ from typing import Any
 from pipelines.engines.job import Engine, Job, Progress
 from pipelines.errors import InputError
 from pipelines.storage.commit import lock
-from pipelines.storage.manifest import MANIFEST, PARTS, RUN, SHARDS, File, has_size, read_json, read_manifest, retract
+from pipelines.storage.manifest import PARTS, RUN, SHARDS, File, has_size, read_json, read_manifest
 from pipelines.storage.resume import Plan, drop_others
 
 PACKAGES = ("hanmill", "numpy", "pyarrow", "numba", "llvmlite", "jieba")
@@ -51,8 +52,6 @@ def run(
     job: Job,
     *,
     engine: Engine,
-    engine_name: str,
-    workers: int,
     fresh: bool = False,
     watch: Watch | None = None,
     started: float | None = None,
@@ -64,8 +63,8 @@ def run(
     watch = watch or Watch()
     clock = _Clock(started or time.time())
     directory = job.directory
-    with _prepared(directory, fresh):
-        plan = job.plan(workers=workers)
+    with _prepared(directory):
+        plan = job.plan(workers=engine.workers, fresh=fresh)
         if not plan.shards and (found := _finished(job, plan)) is not None:
             # A run that was killed after `_SUCCESS` may have left some of this.
             drop_others(directory, plan.kept)
@@ -73,19 +72,19 @@ def run(
             return found
         watch.planned(plan)
         clock.turn("list")
-        seen: list[str] = []
+        stage = ""
 
         def progressed(progress: Progress) -> None:
+            nonlocal stage
             environment()  # looked up while workers work; the driver has nothing else to do
-            if progress.stage != (seen or [""])[-1]:
-                if seen:
-                    clock.turn(seen[-1])
-                seen.append(progress.stage)
+            if stage and progress.stage != stage:
+                clock.turn(stage)
+            stage = progress.stage
             watch.progressed(progress)
 
         try:
-            mapped, reduced = engine(job, plan, workers=workers, report=progressed)
-            clock.turn(seen[-1] if seen else "map")
+            mapped, reduced = engine.run(job, plan, report=progressed)
+            clock.turn(stage or "map")
             watch.stage("finish")
         finally:
             watch.close()
@@ -100,7 +99,12 @@ def run(
             shards = {"total": len(mapped), "counted": len(counted), "kept": len(plan.kept)}
             described.update(clock.describe(documents, size))
             described.update(
-                engine=engine_name, workers=workers, shards=shards, environment=environment(), command=sys.argv
+                engine=engine.name,
+                workers=engine.workers,
+                **engine.describe(),
+                shards=shards,
+                environment=environment(),
+                command=sys.argv,
             )
             return described
 
@@ -109,29 +113,15 @@ def run(
 
 
 @contextlib.contextmanager
-def _prepared(directory: Path, fresh: bool) -> Any:
-    """The output folder, there, locked and, if it is to be, empty of what runs made."""
+def _prepared(directory: Path) -> Iterator[None]:
+    """The output folder, there and locked."""
     try:
         (directory / SHARDS).mkdir(parents=True, exist_ok=True)
         with lock(directory):
-            if fresh:
-                clear(directory)
-                (directory / SHARDS).mkdir()
             yield
     except OSError as error:
         place = error.filename or directory
         raise InputError(f"{place}: {error.strerror or error}: the output cannot be written there") from error
-
-
-def clear(directory: Path) -> None:
-    """Removes what runs left in an output folder, `_SUCCESS` first; other files stay."""
-    parts = [part["name"] for part in (read_manifest(directory) or {}).get("parts", [])]
-    retract(directory)
-    for name in (*parts, MANIFEST, RUN, "report.html", "dead_letters.jsonl"):
-        with contextlib.suppress(FileNotFoundError):
-            (directory / name).unlink()
-    for folder in (SHARDS, PARTS):
-        shutil.rmtree(directory / folder, ignore_errors=True)
 
 
 def _finished(job: Job, plan: Plan) -> Outcome | None:

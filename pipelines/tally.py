@@ -1,6 +1,6 @@
 """What a shard adds up to: documents decoded, normalized and counted, by label where that is asked for."""
 
-import functools
+import threading
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -40,34 +40,49 @@ def prepare(
     missing = [
         kernel for module in (decoding, kernels, word_counts) for kernel in kernels_of(module) if not kernel.compiled
     ]
-    if missing:
-        tell(f"compiling {len(missing)} kernels, once for this machine: some seconds")
-    for kernel in missing:
-        kernel.prepare()
     try:
+        if missing:
+            tell(f"compiling {len(missing)} kernels, once for this machine: some seconds")
+        for kernel in missing:
+            kernel.prepare()
         content_hash = dictionary_hash(dictionary, user_dictionaries=user_dictionaries)
         if not compiled_folder(content_hash).exists():
             tell("compiling the dictionary, once for its content")
             Dictionary.load(dictionary, user_dictionaries=user_dictionaries)
     except OSError as error:
-        raise InputError(f"{error.filename}: {error.strerror}") from error
+        raise InputError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
     except DictionaryError as error:
         raise InputError(str(error)) from error
     return content_hash
 
 
-@functools.lru_cache(maxsize=1)
+class _Kept(threading.local):
+    """Each thread of a worker has its own counter, as kernels count without Python's lock."""
+
+    counter: tuple[tuple[object, ...], WordCounter] | None = None
+
+
+_KEPT = _Kept()
+_LOADING = threading.Lock()
+
+
 def counter_of(
     tokenizer: Tokenizer, hmm: bool, dictionary: str | None, user_dictionaries: tuple[str, ...], content_hash: str
 ) -> WordCounter:
-    """This process's counter, whose large arrays are made once.
+    """This thread's counter, whose large arrays are made once.
 
     Raises InputError if the dictionaries are not those that the driver read.
     """
-    loaded = Dictionary.load(dictionary, user_dictionaries=user_dictionaries)
-    if loaded.content_hash != content_hash:
-        raise InputError("a dictionary changed while the run was on, or differs between workers: start the run again")
-    return WordCounter(Segmenter(loaded, tokenizer, hmm))
+    asked = (tokenizer, hmm, dictionary, user_dictionaries, content_hash)
+    if _KEPT.counter is None or _KEPT.counter[0] != asked:
+        with _LOADING:  # jieba compiles a dictionary in globals of its own
+            loaded = Dictionary.load(dictionary, user_dictionaries=user_dictionaries)
+        if loaded.content_hash != content_hash:
+            raise InputError(
+                "a dictionary changed while the run was on, or differs between workers: start the run again"
+            )
+        _KEPT.counter = asked, WordCounter(Segmenter(loaded, tokenizer, hmm))
+    return _KEPT.counter[1]
 
 
 class ShardTally:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,8 +26,10 @@ from pipelines.storage.manifest import (
     File,
     check_configuration,
     check_range,
+    clear,
     publish,
     read_entry,
+    reduce_fingerprint,
     retract,
     write_entry,
 )
@@ -76,9 +78,8 @@ class WordCount:
     shard_bytes: int = 32 << 20
     max_bad_records: str = "5%"
 
-    @property
-    def partitions(self) -> int:
-        return PARTITIONS
+    name: ClassVar[str] = "word_count"
+    partitions: ClassVar[int] = PARTITIONS
 
     @property
     def configuration(self) -> dict[str, Any]:
@@ -86,7 +87,7 @@ class WordCount:
         reading = asdict(self.reading)
         del reading["patterns"]  # they decide which inputs there are, and inputs may change
         return {
-            "job": "word_count",
+            "job": self.name,
             "tokenizer": self.tokenizer,
             "hmm": self.hmm,
             "normalize": self.normalization,
@@ -95,9 +96,11 @@ class WordCount:
             **reading,
         }
 
-    def plan(self, *, workers: int) -> Plan:
+    def plan(self, *, workers: int, fresh: bool = False) -> Plan:
         """Raises InputError for missing inputs, and for a folder that holds another configuration."""
         sources = discover(self.inputs, self.reading)
+        if fresh:  # not before it is known that there is something to count
+            clear(self.directory)
         check_configuration(self.directory, self.configuration)
         configuration = digest([self.configuration, code_version()])
         return make_plan(
@@ -143,7 +146,7 @@ class WordCount:
         Raises InputError for more labels than columns are made for, and for a damaged run.
         """
         labels = self._label_names(entries)
-        fingerprint = digest([partition, [entry.fingerprint for entry in entries]])
+        fingerprint = reduce_fingerprint(partition, entries)
         folder = self.directory / PARTS
         folder.mkdir(exist_ok=True)
         if (done := read_entry(folder, fingerprint)) is not None:
@@ -189,7 +192,7 @@ class WordCount:
             "words": sum(part.records for part in parts),
         }
         content = {
-            "job": "word_count",
+            "job": self.name,
             "configuration": self.configuration,
             "min_count": self.min_count,
             "inputs": plan.inputs,

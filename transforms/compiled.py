@@ -10,6 +10,7 @@ import functools
 import hashlib
 import os
 import tempfile
+import threading
 import types
 from collections.abc import Callable
 from importlib.metadata import version
@@ -129,6 +130,12 @@ class Kernel:
 
     @functools.cached_property
     def _entry(self) -> Callable[..., int]:
+        with _LOADING:
+            if "_entry" not in self.__dict__:  # else another thread was first
+                self.__dict__["_entry"] = self._loaded()
+        return self.__dict__["_entry"]  # type: ignore[no-any-return]
+
+    def _loaded(self) -> Callable[..., int]:
         self.prepare()
         symbol, code = self.object_file.read_bytes().split(b"\n", 1)
         engine = _engine()
@@ -141,6 +148,9 @@ class Kernel:
             shape += [scalar] if scalar else array
         prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.POINTER(ctypes.c_int64), ctypes.c_void_p, *shape)
         return prototype(engine.get_function_address(symbol.decode()))
+
+
+_LOADING = threading.Lock()  # one execution engine serves all threads
 
 
 @functools.cache

@@ -179,7 +179,7 @@ def decode(
     """
     if errors not in ("strict", "replace"):
         raise ValueError(f"errors={errors!r}: give strict or replace")
-    codec = _codec(encoding)
+    codec = codec_name(encoding)
     if codec == "utf-8-sig":
         codec, strip_bom = "utf-8", True
     strip_bom = strip_bom and codec in ("utf-8", "auto")
@@ -227,7 +227,7 @@ def _put_in(
     return room if len(room) else added
 
 
-def _codec(encoding: str) -> str:
+def codec_name(encoding: str) -> str:
     """Python's name of an encoding, or "auto"; raises LookupError with the nearest name."""
     if encoding == "auto":
         return encoding
@@ -235,8 +235,8 @@ def _codec(encoding: str) -> str:
         "".encode(encoding)  # unlike the look-up refuses what makes no text, such as hex
         return codecs.lookup(encoding).name
     except (LookupError, ValueError):
-        names = {"auto", *aliases.keys(), *aliases.values()}
-        nearest = difflib.get_close_matches(encoding.lower().replace("-", "_"), sorted(names), 1)
+        names = {"auto", *(name.replace("_", "-") for name in aliases.values())}
+        nearest = difflib.get_close_matches(encoding.lower().replace("_", "-"), sorted(names), 1)
         hint = f"did you mean {nearest[0]}?" if nearest else "give auto, utf-8, gb18030 or a text codec of Python's"
         raise LookupError(f"unknown encoding {encoding!r}: {hint}") from None
 

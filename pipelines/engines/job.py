@@ -1,4 +1,4 @@
-"""The protocol every job follows: shards, map, runs through storage, reduce, finish."""
+"""The protocol every job follows: shards, map, runs through storage, reduce, finish; and what an engine is."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,13 @@ class Job(Protocol):
     """
 
     @property
+    def name(self) -> str:
+        """What dashboards and counters call it: `word_count`."""
+        ...
+
+    @property
     def directory(self) -> Path:
-        """The output folder."""
+        """The output folder: an absolute path, as workers have a working directory of their own."""
         ...
 
     @property
@@ -27,8 +32,11 @@ class Job(Protocol):
         """How many reduce tasks there are: fixed by the job."""
         ...
 
-    def plan(self, *, workers: int) -> Plan:
-        """In the driver: what there is to do, in shards sized for so many workers."""
+    def plan(self, *, workers: int, fresh: bool = False) -> Plan:
+        """In the driver: what there is to do, in shards sized for so many workers.
+
+        `fresh` forgets what runs left in the folder, once the inputs are known to be there.
+        """
         ...
 
     def describes(self, manifest: dict[str, Any]) -> bool:
@@ -40,7 +48,7 @@ class Job(Protocol):
         ...
 
     def reduce(self, partition: int, entries: Sequence[Entry]) -> Entry:
-        """In a worker: merges the committed runs of a partition and commits its part."""
+        """In a worker: merges the committed runs of a partition and commits its part, by `reduce_fingerprint`."""
         ...
 
     def finish(
@@ -52,10 +60,10 @@ class Job(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What an engine tells while it works: the stage, and the entry of a task that is done."""
+    """What an engine tells while it works: a stage begins, or the entry of a task that is done."""
 
     stage: str
-    entry: Entry
+    entry: Entry | None = None
     shard: Shard | None = None
 
 
@@ -63,6 +71,22 @@ Report = Callable[[Progress], None]
 
 
 class Engine(Protocol):
-    """Runs a job's tasks; returns the entries of all shards and of all partitions."""
+    """A thin launcher of the two task bodies in `task.py`."""
 
-    def __call__(self, job: Job, plan: Plan, *, workers: int, report: Report) -> tuple[list[Entry], list[Entry]]: ...
+    @property
+    def name(self) -> str:
+        """As `--engine` names it."""
+        ...
+
+    @property
+    def workers(self) -> int:
+        """How many tasks run at once: shards are cut for so many."""
+        ...
+
+    def run(self, job: Job, plan: Plan, *, report: Report) -> tuple[list[Entry], list[Entry]]:
+        """Runs a job's tasks; returns the entries of all shards, ordered by fingerprint, and of all partitions."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What `run.json` tells of it beside name and workers."""
+        ...

@@ -9,10 +9,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from multiprocessing import connection, forkserver, parent_process, resource_tracker
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pipelines.engines.job import Job, Progress, Report
+from pipelines.engines.task import Done, in_order, map_shard, reduce_partition
 from pipelines.errors import EngineError
 from pipelines.storage.manifest import Entry
 from pipelines.storage.resume import Plan
@@ -27,6 +29,7 @@ def start_early() -> None:
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("JE_ARROW_MALLOC_CONF", "background_thread:false")  # a thread of Arrow's own allocator
     multiprocessing.set_forkserver_preload(["pipelines.engines.preload"])
     resource_tracker.ensure_running()  # which the server would start, and which unblocks what is blocked here
     # Ctrl-C goes to the whole group of processes: blocked here it is blocked in all that come from the server.
@@ -37,31 +40,37 @@ def start_early() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def run(job: Job, plan: Plan, *, workers: int, report: Report) -> tuple[list[Entry], list[Entry]]:
-    """Maps the largest shards first, then reduces every partition.
+@dataclass(frozen=True, slots=True)
+class Local:
+    """The engine; one worker is the driver's own process."""
 
-    Raises EngineError when a worker dies; what was committed until then is kept for the next run.
-    """
-    shards = sorted(plan.shards, key=lambda shard: (-shard.size, shard.fingerprint))
-    mapped, reduced = list(plan.kept), {}
-    with _pool(workers) as pool:
-        for shard, entry in _each(pool, job.map, shards):
-            mapped.append(entry)
-            report(Progress("map", entry, shard))
-        mapped.sort(key=lambda entry: entry.fingerprint)
-        for partition, entry in _each(pool, functools.partial(_reduce, job, mapped), range(job.partitions)):
-            reduced[partition] = entry
-            report(Progress("reduce", entry))
-    return mapped, [reduced[partition] for partition in sorted(reduced)]
+    workers: int
+    name: ClassVar[str] = "local"
+
+    def run(self, job: Job, plan: Plan, *, report: Report) -> tuple[list[Entry], list[Entry]]:
+        """Raises EngineError when a worker dies; what was committed until then is kept for the next run."""
+        mapped, reduced = list(plan.kept), {}
+        with _pool(self.workers) as pool:
+            for shard, done in _each(pool, functools.partial(map_shard, job), in_order(plan)):
+                mapped.append(done.entry)
+                report(Progress("map", done.entry, shard))
+            mapped.sort(key=lambda entry: entry.fingerprint)
+            for partition, done in _each(pool, functools.partial(_reduce, job, mapped), range(job.partitions)):
+                reduced[partition] = done.entry
+                report(Progress("reduce", done.entry))
+        return mapped, [reduced[partition] for partition in sorted(reduced)]
+
+    def describe(self) -> dict[str, Any]:
+        return {}
 
 
-def _reduce(job: Job, entries: Sequence[Entry], partition: int) -> Entry:
-    return job.reduce(partition, entries)
+def _reduce(job: Job, entries: Sequence[Entry], partition: int) -> Done:
+    return reduce_partition(job, partition, entries)
 
 
 def _each(
-    pool: ProcessPoolExecutor | None, function: Callable[[Task], Entry], tasks: Iterable[Task]
-) -> Iterator[tuple[Task, Entry]]:
+    pool: ProcessPoolExecutor | None, function: Callable[[Task], Done], tasks: Iterable[Task]
+) -> Iterator[tuple[Task, Done]]:
     """Each task with its result, in the order in which they finish; one worker needs no second process."""
     if pool is None:
         for task in tasks:

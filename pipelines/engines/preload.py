@@ -1,6 +1,7 @@
-"""What the fork server imports, so that every worker is born with its modules and kernels loaded."""
+"""What workers import before their first task: modules and kernels (the fork server's, and `dask worker --preload`)."""
 
 import pyarrow as pa
+import pyarrow.acero
 
 import pipelines.word_count  # noqa: F401
 from transforms import decoding, word_counts

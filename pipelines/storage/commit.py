@@ -118,12 +118,6 @@ def remove(path: Path) -> None:
         os.unlink(path)
 
 
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @contextlib.contextmanager
 def lock(directory: Path) -> Iterator[None]:
     """Keeps a second driver out of an output folder, and removes what killed attempts left there.

@@ -1,7 +1,9 @@
 """What is known of a run: entries that tasks leave behind, the configuration they share, and the final manifest."""
 
+import contextlib
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +15,7 @@ from pipelines.storage.shards import digest
 
 SHARDS = "_shards"  # one run file and one entry for each counted shard: what later runs need not count again
 PARTS = "_parts"
+PERFORMANCE_REPORT = "dask_report.html"
 Describe = Callable[[], dict[str, Any]]
 MANIFEST, RUN, SUCCESS, CONFIGURATION = "manifest.json", "run.json", "_SUCCESS", "configuration.json"
 
@@ -70,6 +73,11 @@ def read_entry(folder: Path, fingerprint: str) -> Entry | None:
     return entry if all(has_size(folder.parent, file) for file in entry.all_files) else None
 
 
+def reduce_fingerprint(partition: int, entries: Iterable[Entry]) -> str:
+    """What a reduce task is known by: its partition, and what it merges in the order of fingerprints."""
+    return digest([partition, sorted(entry.fingerprint for entry in entries)])
+
+
 def has_size(directory: Path, file: File) -> bool:
     """Whether a committed file is there and not shorter than it was."""
     try:
@@ -119,6 +127,18 @@ def retract(directory: Path) -> None:
     """Takes back that an output is finished, before anything of it changes."""
     remove(directory / SUCCESS)
     sync_folder(directory)
+
+
+def clear(directory: Path) -> None:
+    """Removes what runs left in an output folder, `_SUCCESS` first; other files stay."""
+    parts = [part["name"] for part in (read_manifest(directory) or {}).get("parts", [])]
+    retract(directory)
+    for name in (*parts, MANIFEST, RUN, "report.html", PERFORMANCE_REPORT, "dead_letters.jsonl"):
+        with contextlib.suppress(FileNotFoundError):
+            (directory / name).unlink()
+    for folder in (SHARDS, PARTS):
+        shutil.rmtree(directory / folder, ignore_errors=True)
+    (directory / SHARDS).mkdir(exist_ok=True)
 
 
 def publish(

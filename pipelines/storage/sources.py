@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pipelines.errors import InputError, UsageError
 from pipelines.storage.streams import open_path, open_source
+from transforms.decoding import codec_name
 
 Format = Literal["document", "lines", "tsv", "jsonl", "parquet"]
 FORMATS: tuple[Format, ...] = ("document", "lines", "tsv", "jsonl", "parquet")
@@ -98,13 +99,10 @@ def discover(inputs: Sequence[str], reading: Reading) -> list[Source]:
 
 def check_encoding(encoding: str) -> str:
     """Python's name of an encoding, or "auto"; raises UsageError for one that it does not know."""
-    if encoding == "auto":
-        return encoding
     try:
-        "".encode(encoding)  # unlike the look-up refuses what makes no text, such as hex
-        return codecs.lookup(encoding).name
-    except (LookupError, ValueError):
-        raise UsageError(f"--encoding {encoding}: unknown; try auto, utf-8, gb18030, big5 or utf-16") from None
+        return codec_name(encoding)
+    except LookupError as error:
+        raise UsageError(f"--encoding: {error}") from None
 
 
 def _sources(given: str, reading: Reading) -> Iterator[Source]:

@@ -177,14 +177,17 @@ def _answer(request: Request, content_hash: str, pipe: int) -> None:
 
 def _run(request: Request, content_hash: str, calls: list[Call]) -> Reply:
     from pipelines import word_count
-    from pipelines.engines import local
     from pipelines.engines.job import Job, Report
+    from pipelines.engines.local import Local
     from pipelines.run import run
     from pipelines.storage.manifest import Entry
     from pipelines.storage.resume import Plan
 
-    def in_process(job: Job, plan: Plan, *, workers: int, report: Report) -> tuple[list[Entry], list[Entry]]:
-        return local.run(job, plan, workers=1, report=report)
+    class InProcess(Local):
+        """Shards are cut for many workers, and all the work is done here."""
+
+        def run(self, job: Job, plan: Plan, *, report: Report) -> tuple[list[Entry], list[Entry]]:
+            return Local(1).run(job, plan, report=report)
 
     word_count.WORDS_A_PART = request.words_a_part
     job = word_count.WordCount(
@@ -199,7 +202,7 @@ def _run(request: Request, content_hash: str, calls: list[Call]) -> Reply:
     )
     for name in KILLED_AT:
         setattr(os, name, _watched(name, getattr(os, name), calls, request.kill))
-    outcome = run(job, engine=in_process, engine_name="local", workers=request.workers, fresh=request.fresh)
+    outcome = run(job, engine=InProcess(request.workers), fresh=request.fresh)
     shards = outcome.run["shards"]
     return Reply(repeated=outcome.repeated, shards=(shards["counted"], shards["kept"]))
 

@@ -124,9 +124,6 @@ def test_full(disk: Disk, tmp_path: Path) -> None:
     assert verify(out) == left_over(out) == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="pipelines/cli.py lets the report's OSError through: a traceback and exit code 1"
-)
 def test_full_at_the_report(disk: Disk, tmp_path: Path) -> None:
     """The output is whole when its report, many times as large, finds no room."""
     inputs, dictionary = write_corpus(tmp_path / "corpus"), write_dictionary(tmp_path / "dictionary")

@@ -4,16 +4,22 @@ A new job is a line of `JOBS`, a new engine one of `ENGINES`.
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from distributed import LocalCluster
 
-from pipelines.engines import local
+from pipelines.engines.beam import Beam
+from pipelines.engines.choice import EngineOptions
+from pipelines.engines.cluster import PRELOAD
+from pipelines.engines.dask import Dask
 from pipelines.engines.job import Engine, Job
+from pipelines.engines.local import Local
 from pipelines.run import Outcome, run
 from pipelines.storage.manifest import CONFIGURATION, MANIFEST, SHARDS, read_manifest, verify
 from pipelines.tally import prepare
@@ -40,30 +46,57 @@ JOBS: dict[str, Make] = {
     "word count by label": partial(word_count, by_label=True),
     "characters": partial(word_count, tokenizer="characters", normalization="nfkc", min_count=2),
 }
-ENGINES: dict[str, Engine] = {
-    "local": local.run,
+# How to open an engine of so many workers.
+ENGINES: dict[str, Callable[[int], AbstractContextManager[Engine]]] = {
+    "local": lambda workers: nullcontext(Local(workers)),
+    "dask": lambda workers: Dask(EngineOptions("dask", scheduler=dask_cluster(workers).scheduler_address)),
+    "beam": lambda workers: Beam(EngineOptions("beam", workers)),
 }
 WORKERS = (1, 2, 7)
 RUNNERS = [(engine, workers) for engine in ENGINES for workers in WORKERS]
+# Each engine goes on with what each other began, and with its own of other numbers of workers.
+HANDOVERS = [
+    ((first, workers), (second, other))
+    for first, second in itertools.product(ENGINES, repeat=2)
+    for workers, other in (((1, 2), (2, 7), (7, 1)) if first == second == "local" else ((2, 7),))
+]
 SHARD_BYTES = 2000
 
 every_job = pytest.mark.parametrize("name", JOBS)
 every_runner = pytest.mark.parametrize("runner", RUNNERS, ids=lambda runner: f"{runner[0]}-{runner[1]}")
 
 
+@cache
+def dask_cluster(workers: int) -> LocalCluster:
+    """One for all tests, of processes; `close_clusters` ends it."""
+    return LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0", preload=PRELOAD)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def close_clusters() -> Iterator[None]:
+    yield
+    for workers in WORKERS:
+        if dask_cluster.cache_info().currsize:
+            dask_cluster(workers).close()
+    dask_cluster.cache_clear()
+
+
 def bring(job: Job, runner: tuple[str, int]) -> Outcome:
     """Runs a job to its end."""
-    engine, workers = runner
-    return run(job, engine=ENGINES[engine], engine_name=engine, workers=workers)
+    name, workers = runner
+    with ENGINES[name](workers) as engine:
+        assert engine.workers == workers
+        return run(job, engine=engine)
 
 
 def begin(job: Job, runner: tuple[str, int]) -> int:
     """Commits every other shard of a job, and the reduce of those; returns how many."""
-    engine, workers = runner
+    name, workers = runner
     (job.directory / SHARDS).mkdir(parents=True)
     plan = job.plan(workers=workers)
     half = replace(plan, shards=plan.shards[::2])
-    ENGINES[engine](job, half, workers=workers, report=lambda progress: None)
+    with ENGINES[name](workers) as engine:
+        engine.run(job, half, report=lambda progress: None)
     return len(half.shards)
 
 
@@ -123,7 +156,7 @@ def test_other_shards(
 @every_job
 @pytest.mark.parametrize(
     ("first", "second"),
-    list(itertools.permutations(RUNNERS, 2)),
+    HANDOVERS,
     ids=lambda runner: f"{runner[0]}-{runner[1]}",
 )
 def test_one_resumes_what_another_began(

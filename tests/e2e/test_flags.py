@@ -556,8 +556,8 @@ def test_an_output_that_was_damaged_is_mended_by_the_same_command(corpus: Path, 
         (["--max-document-bytes", "-1"], "--max-document-bytes -1: must be at least one byte"),
         (["--max-bad-records", "many"], "--max-bad-records many: write a number, or a share such as 5%"),
         (["--max-bad-records", "0.5"], "--max-bad-records 0.5: write a number, or a share such as 5%"),
-        (["--encoding", "utf9"], "--encoding utf9: unknown; try auto, utf-8, gb18030, big5 or utf-16"),
-        (["--encoding", "hex"], "--encoding hex: unknown"),
+        (["--encoding", "utf9"], "--encoding: unknown encoding 'utf9': did you mean utf-8?"),
+        (["--encoding", "hex"], "--encoding: unknown encoding 'hex'"),
     ],
 )
 def test_wrong_options(corpus: Path, tmp_path: Path, arguments: list[str], message: str) -> None:

@@ -1,6 +1,7 @@
 """Small jobs that tests run on engines: picklable, and importable in a worker."""
 
 import os
+import shutil
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipelines.errors import BadRecordsError, EngineError, InputError, UsageError
-from pipelines.storage.manifest import Describe, Entry
+from pipelines.storage.manifest import PARTS, SHARDS, Describe, Entry, clear, reduce_fingerprint, write_entry
 from pipelines.storage.resume import Plan
 from pipelines.storage.shards import Shard
 
@@ -29,9 +30,12 @@ class Sums:
     sizes: tuple[int, ...] = (3, 1, 2)
     kept: tuple[int, ...] = ()
     partitions: int = 2
+    name: str = "sums"
     failing: tuple[str, str] = ("", "")
 
-    def plan(self, *, workers: int) -> Plan:
+    def plan(self, *, workers: int, fresh: bool = False) -> Plan:
+        if fresh:
+            clear(self.directory)
         kept = [Entry(f"kept {number}", (), {"size": size, "pid": 0}) for number, size in enumerate(self.kept)]
         return Plan(shards(*self.sizes), kept, {"sizes": list(self.sizes)})
 
@@ -42,16 +46,24 @@ class Sums:
         if shard.fingerprint == self.failing[0]:
             fail(self.failing[1])
         (self.directory / shard.fingerprint).touch()
-        return Entry(shard.fingerprint, (), {"size": shard.size, "pid": os.getpid()})
+        return self.committed(SHARDS, Entry(shard.fingerprint, (), {"size": shard.size, "pid": os.getpid()}))
 
     def reduce(self, partition: int, entries: Sequence[Entry]) -> Entry:
         if f"partition {partition}" == self.failing[0]:
             fail(self.failing[1])
-        return Entry(f"partition {partition}", (), {"sum": sum(entry.totals["size"] for entry in entries)})
+        total = sum(entry.totals["size"] for entry in entries)
+        totals = {"sum": total, "partition": partition}
+        return self.committed(PARTS, Entry(reduce_fingerprint(partition, entries), (), totals))
+
+    def committed(self, folder: str, entry: Entry) -> Entry:
+        (self.directory / folder).mkdir(exist_ok=True)
+        write_entry(self.directory / folder, entry)
+        return entry
 
     def finish(
         self, plan: Plan, mapped: Sequence[Entry], reduced: Sequence[Entry], describe: Describe
     ) -> dict[str, Any]:
+        shutil.rmtree(self.directory / PARTS, ignore_errors=True)
         return {"sums": [entry.totals["sum"] for entry in reduced], "run": describe()}
 
 

@@ -61,7 +61,7 @@ def raising(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs the command when what it does raises an error."""
 
     def run(error: BaseException) -> Result:
-        def app(**_: Any) -> None:
+        def app(*_: Any, **__: Any) -> None:
             raise error
 
         monkeypatch.setattr(cli, "app", app)
@@ -131,6 +131,9 @@ def test_sigterm_is_an_interrupt_even_where_control_c_is_ignored(
         (["count", "x"], 2, True),
         (["count", "x"], 1, False),
         (["count", "--help"], 2, False),
+        (["count", "x", "--engine", "local"], 2, True),
+        (["count", "x", "--engine", "dask"], 2, False),
+        (["count", "x", "--engine=beam"], 2, False),
         (["status", "x"], 2, False),
         ([], 2, False),
     ],
@@ -141,7 +144,7 @@ def test_the_fork_server_starts_before_the_options_are_read_if_it_is_needed(
     steps: list[str] = []
     monkeypatch.setattr("pipelines.engines.local.start_early", lambda: steps.append("server"))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
-    monkeypatch.setattr(cli, "app", lambda **_: steps.append("options"))
+    monkeypatch.setattr(cli, "app", lambda *_, **__: steps.append("options"))
     assert hanmill(*arguments).code == 0
     assert steps == (["server"] if started else []) + ["options"]
 

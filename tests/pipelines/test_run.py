@@ -3,9 +3,9 @@
 import errno
 import hashlib
 import json
-import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from pipelines import run as runs
-from pipelines.engines import local
 from pipelines.engines.job import Progress, Report
+from pipelines.engines.local import Local
 from pipelines.errors import EngineError, InputError
-from pipelines.run import Outcome, Watch, clear, run
+from pipelines.run import Outcome, Watch, run
 from pipelines.storage.commit import LOCK, lock
 from pipelines.storage.manifest import MANIFEST, PARTS, RUN, SHARDS, SUCCESS, Entry
 from pipelines.storage.resume import Plan
@@ -41,7 +41,22 @@ class Recorder(Watch):
 
 
 def run_here(job: Sums, **options: Any) -> Outcome:
-    return run(job, **{"engine": local.run, "engine_name": "local", "workers": 1, **options})
+    return run(job, **{"engine": Local(1), **options})
+
+
+@dataclass(frozen=True)
+class Stub:
+    """An engine of so many workers that calls a function."""
+
+    function: Callable[..., tuple[list[Entry], list[Entry]]]
+    workers: int = 1
+    name: str = "stub"
+
+    def run(self, job: Sums, plan: Plan, *, report: Report) -> tuple[list[Entry], list[Entry]]:
+        return self.function(job, plan, report)
+
+    def describe(self) -> dict[str, Any]:
+        return {"dashboard": "there"}
 
 
 def test_a_run_makes_its_folder_and_tells_what_it_did(tmp_path: Path) -> None:
@@ -65,12 +80,12 @@ def test_a_run_makes_its_folder_and_tells_what_it_did(tmp_path: Path) -> None:
 
 
 def test_speed_is_of_what_was_counted_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def engine(job: Any, plan: Plan, *, workers: int, report: Report) -> tuple[list[Entry], list[Entry]]:
+    def work(job: Any, plan: Plan, report: Report) -> tuple[list[Entry], list[Entry]]:
         return [*plan.kept, Entry("new", (), {"documents": 30, "bytes": 600, "size": 1})], [Entry("p", (), {"sum": 1})]
 
     times = iter([110.0, 115.0, 120.0])
     monkeypatch.setattr(runs.time, "time", lambda: next(times, 120.0))
-    told = run_here(Sums(tmp_path, kept=(7,)), engine=engine, started=100.0).run
+    told = run_here(Sums(tmp_path, kept=(7,)), engine=Stub(work), started=100.0).run
     assert (told["documents_per_second"], told["bytes_per_second"], told["seconds"]) == (1.5, 30.0, 20.0)
 
 
@@ -85,7 +100,7 @@ def test_what_fails_is_told_and_frees_folder_and_watch(
     if stage != "engine":
         monkeypatch.setattr(Sums, stage, fail)
     with pytest.raises(EngineError, match="it fails"):
-        run_here(Sums(tmp_path), watch=watch, **({"engine": fail} if stage == "engine" else {}))
+        run_here(Sums(tmp_path), watch=watch, **({"engine": Stub(fail)} if stage == "engine" else {}))
     assert watch.told[-1:] == ([] if stage == "plan" else ["closed"])
     assert not (tmp_path / LOCK).exists()
 
@@ -147,7 +162,7 @@ def test_a_finished_output_is_not_made_again(tmp_path: Path) -> None:
     """But what a killed run left beside it goes."""
     output(tmp_path / "out")
     before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.is_file()}
-    outcome = run_here(Sums(tmp_path / "out", sizes=()), engine=no_engine, watch=Recorder())
+    outcome = run_here(Sums(tmp_path / "out", sizes=()), engine=Stub(no_engine), watch=Recorder())
     assert outcome.repeated
     assert outcome.run == {"seconds": 5}
     assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
@@ -189,28 +204,42 @@ def test_fresh_forgets_what_runs_made_and_nothing_else(tmp_path: Path) -> None:
     assert list((tmp_path / "out" / SHARDS).iterdir()) == []
 
 
-def test_success_is_the_first_to_be_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    output(tmp_path / "out")
-    gone: list[str] = []
-    unlink = os.unlink
-
-    def recorded(path: Path, **options: Any) -> None:
-        gone.append(os.path.basename(path))
-        unlink(path, **options)
-
-    monkeypatch.setattr(os, "unlink", recorded)
-    clear(tmp_path / "out")
-    assert gone[0] == SUCCESS
-    clear(tmp_path / "out")  # when there is nothing left it does nothing
-
-
 def test_the_engine_gets_what_it_needs(tmp_path: Path) -> None:
     got: list[Any] = []
 
-    def engine(job: Sums, plan: Plan, *, workers: int, report: Report) -> tuple[Sequence[Entry], Sequence[Entry]]:
-        got.extend([job, [shard.size for shard in plan.shards], workers])
-        return local.run(job, plan, workers=1, report=report)
+    def work(job: Sums, plan: Plan, report: Report) -> tuple[list[Entry], list[Entry]]:
+        got.extend([job, [shard.size for shard in plan.shards]])
+        return Local(1).run(job, plan, report=report)
 
     job = Sums(tmp_path)
-    run_here(job, engine=engine, workers=17)
-    assert got == [job, [3, 1, 2], 17]
+    told = run_here(job, engine=Stub(work, workers=17)).run
+    assert got == [job, [3, 1, 2]]
+    assert (told["engine"], told["workers"], told["dashboard"]) == ("stub", 17, "there")
+
+
+def test_what_an_engine_needs_to_begin_is_a_stage(tmp_path: Path) -> None:
+    def work(job: Sums, plan: Plan, report: Report) -> tuple[list[Entry], list[Entry]]:
+        report(Progress("start"))
+        report(Progress("map"))
+        return Local(1).run(job, plan, report=report)
+
+    assert list(run_here(Sums(tmp_path), engine=Stub(work)).run["stages"]) == [
+        "list",
+        "start",
+        "map",
+        "reduce",
+        "finish",
+    ]
+
+
+def test_a_fresh_run_without_inputs_takes_nothing_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output(tmp_path / "out")
+
+    def plan(self: Sums, *, workers: int, fresh: bool = False) -> Plan:
+        raise InputError("no such file")
+
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    monkeypatch.setattr(Sums, "plan", plan)
+    with pytest.raises(InputError, match="no such file"):
+        run_here(Sums(tmp_path / "out"), fresh=True)
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before

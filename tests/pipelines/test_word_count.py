@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines import tally, word_count
-from pipelines.engines import local
+from pipelines.engines.local import Local
 from pipelines.errors import BadRecordsError, EngineError, InputError, UsageError
 from pipelines.run import Outcome, run
 from pipelines.storage.manifest import SHARDS, SUCCESS, Entry
@@ -59,7 +59,7 @@ def written(top: Path, corpus: list[tuple[str, str]]) -> Path:
 
 
 def run_here(job: WordCount, workers: int = 1) -> Outcome:
-    return run(job, engine=local.run, engine_name="local", workers=workers)
+    return run(job, engine=Local(workers))
 
 
 def rows_of(segmenter: Segmenter, corpus: list[tuple[str, str]], min_count: int = 1) -> list[dict[str, Any]]:

@@ -252,7 +252,7 @@ def test_offsets_outside_the_data_are_refused(offsets: list[int]) -> None:
 
 @pytest.mark.parametrize(
     ("encoding", "hint"),
-    [("gb1830", "did you mean gb18030"), ("UTF-88", "did you mean utf_8"), ("Auto", "did you mean auto")]
+    [("gb1830", "did you mean gb18030"), ("UTF-88", "did you mean utf-8"), ("Auto", "did you mean auto")]
     + [(name, "unknown encoding") for name in ("", "hex", "rot13", "undefined", "a\0b", "我")],
 )
 def test_unknown_encodings_are_refused(encoding: str, hint: str) -> None:

@@ -36,6 +36,7 @@ class Segmenter:
     dictionary: Dictionary = field(default_factory=Dictionary.load)
     tokenizer: Tokenizer = "words"
     hmm: bool = True
+    _idle: "list[WordCounter]" = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.tokenizer not in TOKENIZERS:
@@ -75,17 +76,24 @@ class Segmenter:
 
         Raises UnicodeEncodeError for a lone surrogate in a text, which no file can hold.
         """
-        counter = WordCounter(self)
+        try:
+            counter = self._idle.pop()  # its large arrays cost more than a short text; one a thread
+        except IndexError:
+            counter = WordCounter(self)
         batch: list[str] = []
         size = 0
-        for text in texts:
-            batch.append(text)
-            size += len(text)
-            if size >= BATCH_CHARACTERS:
-                counter.add(*_checked_points(batch))
-                batch, size = [], 0
-        counter.add(*_checked_points(batch))
-        return WordCounts.of(counter.counts())
+        try:
+            for text in texts:
+                batch.append(text)
+                size += len(text)
+                if size >= BATCH_CHARACTERS:
+                    counter.add(*_checked_points(batch))
+                    batch, size = [], 0
+            counter.add(*_checked_points(batch))
+            return WordCounts.of(counter.counts())
+        finally:
+            counter.clear()
+            self._idle.append(counter)
 
 
 def _checked_points(texts: list[str]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:

@@ -13,6 +13,7 @@ import pytest
 
 from pipelines.engines import local
 from pipelines.engines.job import Progress
+from pipelines.engines.local import Local
 from pipelines.errors import EngineError, InputError
 from pipelines.storage.manifest import Entry
 from tests.pipelines.jobs import ERRORS, Masks, Sums
@@ -20,7 +21,7 @@ from tests.pipelines.jobs import ERRORS, Masks, Sums
 
 def run(job: Sums, workers: int) -> tuple[list[Entry], list[Entry], list[Progress]]:
     told: list[Progress] = []
-    mapped, reduced = local.run(job, job.plan(workers=workers), workers=workers, report=told.append)
+    mapped, reduced = Local(workers).run(job, job.plan(workers=workers), report=told.append)
     return mapped, reduced, told
 
 
@@ -29,7 +30,7 @@ def test_all_shards_are_mapped_and_all_partitions_reduced_in_order(tmp_path: Pat
     job = Sums(tmp_path, sizes=(30, 10, 20, 50, 40), kept=(7,), partitions=4)
     mapped, reduced, told = run(job, workers)
     assert [entry.fingerprint for entry in mapped] == ["kept 0", *(f"shard {number}" for number in range(5))]
-    assert [entry.fingerprint for entry in reduced] == [f"partition {number}" for number in range(4)]
+    assert [entry.totals["partition"] for entry in reduced] == [0, 1, 2, 3]
     assert [entry.totals["sum"] for entry in reduced] == [157] * 4
     assert [progress.stage for progress in told] == ["map"] * 5 + ["reduce"] * 4
     assert {progress.shard.size for progress in told if progress.shard} == set(job.sizes)
@@ -83,7 +84,7 @@ def test_a_failure_of_the_caller_ends_the_workers(tmp_path: Path) -> None:
 
     job = Sums(tmp_path, sizes=tuple(range(1, 50)))
     with pytest.raises(InputError, match="no more"):
-        local.run(job, job.plan(workers=2), workers=2, report=report)
+        Local(2).run(job, job.plan(workers=2), report=report)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -128,12 +129,12 @@ def test_workers_leave_control_c_to_the_driver(tmp_path: Path) -> None:
 _DRIVER = """
 import sys
 from pathlib import Path
-from pipelines.engines import local
+from pipelines.engines.local import Local
 from tests.pipelines.jobs import Endless
 if __name__ == "__main__":
     job = Endless(Path(sys.argv[1]))
     try:
-        local.run(job, job.plan(workers=2), workers=2, report=print)
+        Local(2).run(job, job.plan(workers=2), report=print)
     except KeyboardInterrupt:
         sys.exit(130)
 """

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from pipelines.storage.manifest import (
     check_configuration,
     check_file,
     check_range,
+    clear,
     has_size,
     publish,
     read_entry,
@@ -173,6 +175,24 @@ def test_success_goes_first_and_comes_last(tmp_path: Path) -> None:
     publish(tmp_path, [file], {"parts": 7}, describe, old="part-*.parquet")
     assert seen == [(True, b"new", {"parts": 7})]
     assert (tmp_path / SUCCESS).exists()
+
+
+def test_success_is_the_first_to_be_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / SHARDS).mkdir()
+    published(tmp_path, {"part-0.parquet": b"rows"})
+    (tmp_path / "mine.txt").touch()
+    gone: list[str] = []
+    unlink = os.unlink
+
+    def recorded(path: Path, **options: Any) -> None:
+        gone.append(os.path.basename(path))
+        unlink(path, **options)
+
+    monkeypatch.setattr(os, "unlink", recorded)
+    clear(tmp_path)
+    assert gone[0] == SUCCESS
+    assert sorted(path.name for path in tmp_path.iterdir()) == [SHARDS, "mine.txt"]
+    clear(tmp_path)  # when there is nothing left it does nothing
 
 
 def test_an_output_is_taken_back(tmp_path: Path) -> None:

@@ -343,7 +343,7 @@ def test_encodings_have_one_name(given: str, name: str) -> None:
 
 @pytest.mark.parametrize("given", ["utf8x", "hex", "rot13", "undefined", "", "a\0b", "中"])
 def test_encodings_that_make_no_text_are_refused(given: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--encoding .*: unknown; try auto, utf-8, gb18030, big5 or utf-16"):
+    with pytest.raises(UsageError, match=r"^--encoding: unknown encoding .*: (did you mean|give auto, utf-8)"):
         listed(put(tmp_path / "a.txt"), encoding=given)
 
 

@@ -1,0 +1,203 @@
+"""Tasks in an Apache Beam pipeline, on the runner that its options name."""
+
+import argparse
+import contextlib
+import difflib
+import json
+import os
+import re
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics, MetricsFilter
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineState
+from apache_beam.typehints.decorators import no_annotations
+
+from pipelines import errors, installation
+from pipelines.engines.choice import EngineOptions
+from pipelines.engines.job import Job, Progress, Report
+from pipelines.engines.task import Done, in_order, map_shard, reduce_partition
+from pipelines.errors import EngineError, HanmillError, UsageError
+from pipelines.storage.manifest import PARTS, SHARDS, Entry, read_entry, reduce_fingerprint
+from pipelines.storage.resume import Plan
+from pipelines.storage.shards import Shard
+
+NAMESPACE = "hanmill"
+LOG_LEVEL = "ERROR"
+SECONDS_BETWEEN_LOOKS = 0.25
+RAISED = re.compile(r"pipelines\.errors\.(\w+): (.*?)(?= \[while running|$)", re.MULTILINE)
+
+
+class Beam:
+    """The engine: `Create | Reshuffle | Map | GroupByKey | Map`, with entries as elements.
+
+    The runner is `FnApiRunner` with as many processes as workers, unless options behind `--` name another.
+    """
+
+    name: ClassVar[str] = "beam"
+
+    def __init__(self, options: EngineOptions) -> None:
+        self.workers = options.workers or len(os.sched_getaffinity(0))
+        self._arguments = _checked(options.pipeline_options)
+        given = {argument.partition("=")[0] for argument in self._arguments}
+        if "--runner" not in given:
+            self._arguments.append("--runner=FnApiRunner")
+            if self.workers > 1:
+                self._arguments += ["--direct_running_mode=multi_processing", f"--direct_num_workers={self.workers}"]
+        if "--default_sdk_harness_log_level" not in given:
+            self._arguments.append(f"--default_sdk_harness_log_level={LOG_LEVEL}")
+        self._closing = contextlib.ExitStack()
+        self._counters = Counter[str]()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._closing.close()
+
+    def describe(self) -> dict[str, Any]:
+        return {"pipeline_options": self._arguments, "counters": self._counters}
+
+    def run(self, job: Job, plan: Plan, *, report: Report) -> tuple[list[Entry], list[Entry]]:
+        """Raises what a task raised if it is of our own kind, EngineError if the pipeline fails otherwise."""
+        pipeline = beam.Pipeline(options=PipelineOptions(self._arguments))
+        _build(pipeline, job, plan)
+        mapped, reduced = {entry.fingerprint: entry for entry in plan.kept}, {}
+        self._tell_processes()
+        report(Progress("map"))
+        for shard, entry in self._watched(pipeline, job, plan):
+            mapped[entry.fingerprint] = entry
+            report(Progress("map", entry, shard))
+        for partition in range(job.partitions):
+            made = read_entry(job.directory / PARTS, reduce_fingerprint(partition, mapped.values()))
+            if made is None:
+                raise EngineError(f"partition {partition} is not in {job.directory}: workers must share that folder")
+            reduced[partition] = made
+            report(Progress("reduce", made))
+        return [mapped[fingerprint] for fingerprint in sorted(mapped)], [reduced[number] for number in sorted(reduced)]
+
+    def _tell_processes(self) -> None:
+        """FnApiRunner hands its processes no options: they read a file that the environment names."""
+        path = Path(self._closing.enter_context(tempfile.TemporaryDirectory())) / "pipeline_options.json"
+        path.write_text(json.dumps({"default_sdk_harness_log_level": LOG_LEVEL}))
+        os.environ.setdefault("PIPELINE_OPTIONS_FILE", str(path))
+
+    def _watched(self, pipeline: beam.Pipeline, job: Job, plan: Plan) -> Iterator[tuple[Shard, Entry]]:
+        """Runs the pipeline; entries are found where tasks commit them, as a pipeline tells little while it runs."""
+        missing = {shard.fingerprint: shard for shard in plan.shards}
+        ended = threading.Event()
+        raised: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                self._finish(pipeline)
+            except BaseException as error:
+                raised.append(error)
+            finally:
+                ended.set()
+
+        threading.Thread(target=run, daemon=True).start()
+        while missing:
+            over = ended.wait(SECONDS_BETWEEN_LOOKS)
+            for fingerprint in _committed(job) & missing.keys():
+                if (entry := read_entry(job.directory / SHARDS, fingerprint)) is not None:
+                    yield missing.pop(fingerprint), entry
+            if over:
+                break
+        ended.wait()
+        for error in raised:
+            raise _own(error) from error
+        if missing:
+            raise EngineError(f"{len(missing)} shards are not in {job.directory}: workers must share that folder")
+
+    def _finish(self, pipeline: beam.Pipeline) -> None:
+        result = pipeline.run()
+        state = result.wait_until_finish()
+        if state != PipelineState.DONE:
+            raise EngineError(f"the pipeline ended as {state}: see the runner's log; finished shards are kept")
+        for counter in result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]:
+            self._counters[counter.key.metric.name] += counter.result  # there is one for each step
+
+
+def _build(pipeline: beam.Pipeline, job: Job, plan: Plan) -> None:
+    expected = installation.identity()
+    mapped = (
+        pipeline
+        | "shards" >> beam.Create(in_order(plan), reshuffle=False)
+        | beam.Reshuffle()
+        | "map" >> beam.Map(_map, job, expected)
+    )
+    kept = pipeline | "kept" >> beam.Create(list(plan.kept), reshuffle=False)
+    # A partition without any run is reduced as well.
+    empty = pipeline | "partitions" >> beam.Create([(number, None) for number in range(job.partitions)])
+    spread = (mapped, kept) | beam.Flatten() | "spread" >> beam.FlatMap(_spread, job.partitions)
+    ((spread, empty) | "all" >> beam.Flatten() | beam.GroupByKey() | "reduce" >> beam.Map(_reduce, job, expected))
+
+
+@no_annotations  # Beam would check elements against them, and protocols cannot be checked
+def _map(shard: Shard, job: Job, expected: str) -> Entry:
+    installation.check(expected, where="a worker")
+    return _counted(job, map_shard(job, shard))
+
+
+@no_annotations
+def _spread(entry: Entry, partitions: int) -> Iterator[tuple[int, Entry | None]]:
+    for partition in range(partitions):
+        yield partition, entry
+
+
+@no_annotations
+def _reduce(grouped: tuple[int, Iterable[Entry | None]], job: Job, expected: str) -> Entry:
+    partition, entries = grouped
+    installation.check(expected, where="a worker")
+    return _counted(job, reduce_partition(job, partition, [entry for entry in entries if entry is not None]))
+
+
+def _counted(job: Job, done: Done) -> Entry:
+    for name, number in done.counters.items():
+        Metrics.counter(NAMESPACE, name).inc(number)
+    Metrics.counter(NAMESPACE, f"{done.stage}_milliseconds").inc(round(1000 * done.seconds))
+    return done.entry
+
+
+def _committed(job: Job) -> set[str]:
+    with contextlib.suppress(FileNotFoundError):
+        return {name.removesuffix(".json") for name in os.listdir(job.directory / SHARDS)}
+    return set()
+
+
+def _own(error: BaseException) -> BaseException:
+    """The error of ours that a runner tells of in its text, else an EngineError, else what is no task's failure."""
+    if isinstance(error, HanmillError) or not isinstance(error, Exception):
+        return error
+    found = RAISED.findall(str(error))
+    for name, message in reversed(found):
+        kind = getattr(errors, name, None)
+        if isinstance(kind, type) and issubclass(kind, HanmillError):
+            return kind(message)
+    return EngineError(f"the pipeline failed: {str(error).strip().splitlines()[-1] if str(error).strip() else error!r}")
+
+
+def _checked(arguments: Iterable[str]) -> list[str]:
+    """Pipeline options that Beam knows; raises UsageError for others, with the nearest name."""
+    arguments = list(arguments)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for kind in PipelineOptions.__subclasses__():
+        with contextlib.suppress(argparse.ArgumentError):  # two of them may share an option
+            kind._add_argparse_args(parser)
+    try:
+        _, unknown = parser.parse_known_args(arguments)
+    except argparse.ArgumentError as error:
+        raise UsageError(f"after --: {error}") from None
+    for argument in unknown:
+        names = sorted(parser._option_string_actions)
+        nearest = difflib.get_close_matches(argument.partition("=")[0], names, 1)
+        hint = f"did you mean {nearest[0]}?" if nearest else "see Beam's pipeline options"
+        raise UsageError(f"{argument}: Beam has no such pipeline option; {hint}")
+    return arguments

@@ -1,0 +1,82 @@
+"""Which Dask cluster a run works on: one that is there, or one started on this machine."""
+
+import contextlib
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dask.config
+from distributed import Client, LocalCluster, Security
+
+from pipelines.engines.choice import EngineOptions
+from pipelines.errors import EngineError, UsageError
+
+SECONDS_TO_CONNECT = 8
+PRELOAD = ["pipelines.engines.preload"]
+DASHBOARD = "127.0.0.1:8787"
+ROLES = ("client", "scheduler", "worker")
+
+
+def address_of(options: EngineOptions) -> str | None:
+    """The scheduler that the options name, else Dask's configuration (and so `DASK_SCHEDULER_ADDRESS`), else None.
+
+    Raises EngineError for a scheduler file that is not there or not whole.
+    """
+    if options.scheduler is not None:
+        return options.scheduler
+    file = options.scheduler_file
+    if file is None:
+        address: str | None = dask.config.get("scheduler-address", None)
+        return address
+    try:
+        return str(json.loads(file.read_bytes())["address"])
+    except OSError as error:
+        raise EngineError(f"{file}: {error.strerror}: `dask scheduler --scheduler-file {file}` writes it") from None
+    except (ValueError, KeyError, TypeError):
+        raise EngineError(f"{file}: not what `dask scheduler --scheduler-file {file}` writes") from None
+
+
+@contextlib.contextmanager
+def connected(address: str, options: EngineOptions) -> Iterator[Client]:
+    """A client of the scheduler at an address; raises EngineError within ten seconds if nobody answers there."""
+    try:
+        client = Client(address, timeout=SECONDS_TO_CONNECT, name="hanmill", **_security(options))
+    except (OSError, ValueError, TypeError) as error:
+        raise EngineError(f"no Dask scheduler answers at {address}: {_reason(error)}") from error
+    with client:
+        yield client
+
+
+@contextlib.contextmanager
+def started(options: EngineOptions, *, workers: int) -> Iterator[Client]:
+    """A client of a new cluster here, of one thread a process; its dashboard may find Dask's usual port taken."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Port 8787 is already in use")
+        cluster = LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=DASHBOARD, preload=PRELOAD, **_security(options)
+        )
+    with cluster, Client(cluster, name="hanmill") as client:
+        yield client
+
+
+def _security(options: EngineOptions) -> dict[str, Any]:
+    """The certificates of the options, if they name any; else Dask's configuration counts."""
+    files = [str(file) for file in (options.tls_ca, options.tls_cert, options.tls_key) if file is not None]
+    if not files:
+        return {}
+    for file in files:
+        if not os.access(file, os.R_OK) or not Path(file).is_file():
+            raise UsageError(f"{file}: cannot be read: --tls-ca, --tls-cert and --tls-key name PEM files")
+    authority, certificate, key = files
+    pairs = {f"tls_{role}_cert": certificate for role in ROLES} | {f"tls_{role}_key": key for role in ROLES}
+    return {"security": Security(tls_ca_file=authority, require_encryption=True, **pairs)}
+
+
+def _reason(error: BaseException) -> str:
+    """The last of a chain of exceptions says what happened."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error) or type(error).__name__

@@ -1,0 +1,219 @@
+"""Tasks on a Dask cluster: named and grouped by stage, handed over a bounded number at a time."""
+
+import contextlib
+import os
+import pickle
+import uuid
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar
+
+from distributed import (
+    CancelledError,
+    Client,
+    Future,
+    KilledWorker,
+    Worker,
+    as_completed,
+    get_worker,
+    performance_report,
+)
+from distributed.comm import CommClosedError
+
+from pipelines import installation
+from pipelines.engines import metrics
+from pipelines.engines.choice import EngineOptions
+from pipelines.engines.cluster import address_of, connected, started
+from pipelines.engines.job import Job, Progress, Report
+from pipelines.engines.task import Done, in_order, map_shard, reduce_partition
+from pipelines.errors import EngineError
+from pipelines.storage.commit import LOCK
+from pipelines.storage.manifest import Entry
+from pipelines.storage.resume import Plan
+from pipelines.storage.shards import Shard
+
+Task = TypeVar("Task")
+
+SECONDS_TO_JOIN = 300
+TASKS_A_THREAD = 8  # handed to the scheduler ahead of time; it hands workers only what they can begin
+FEWEST_AHEAD = 256
+
+
+class Dask:
+    """The engine, in a `with` block that connects to the cluster and lets it go.
+
+    A cluster of its own is started by the first run, as there may be nothing to do. `tell` gets lines for a person.
+    """
+
+    name: ClassVar[str] = "dask"
+
+    def __init__(
+        self,
+        options: EngineOptions,
+        *,
+        tell: Callable[[str], None] = lambda text: None,
+        performance_report: Path | None = None,
+    ) -> None:
+        self._options, self._tell, self._performance_report = options, tell, performance_report
+        self._address = address_of(options)
+        self._client: Client | None = None
+        self._closing = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        if self._address is not None:
+            self._client = self._closing.enter_context(connected(self._address, self._options))
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._closing.close()
+
+    @property
+    def workers(self) -> int:
+        """As asked for, else the threads of the cluster, else the cores of this machine."""
+        if self._options.workers is not None:
+            return self._options.workers
+        if self._client is not None:
+            return max(1, _threads(self._client))
+        return len(os.sched_getaffinity(0))
+
+    def describe(self) -> dict[str, Any]:
+        return {} if self._client is None else {"scheduler": self._address, "threads": _threads(self._client)}
+
+    def run(self, job: Job, plan: Plan, *, report: Report) -> tuple[list[Entry], list[Entry]]:
+        """Raises EngineError when the scheduler is lost, or a task has cost too many workers."""
+        report(Progress("start"))
+        if self._client is None:
+            self._client = self._closing.enter_context(started(self._options, workers=self.workers))
+            self._address = self._client.scheduler.address
+        client = self._client
+        try:
+            self._prepare(client, job)
+            report(Progress("map"))
+            return _run(client, job, plan, report)
+        except KilledWorker as error:
+            raise EngineError(
+                f"{error.allowed_failures + 1} workers died over {error.task}, {error.last_worker.address} the last: "
+                "see their logs; more memory for a worker or smaller --shard-bytes may do"
+            ) from error
+        except (CancelledError, CommClosedError, TimeoutError) as error:
+            raise EngineError(
+                f"the scheduler at {self._address} was lost: start one and run the same command again, finished shards "
+                "are kept"
+            ) from error
+
+    def _prepare(self, client: Client, job: Job) -> None:
+        """Waits for workers, looks whether they may work for us, and begins what is kept of the run."""
+        if client.dashboard_link:
+            self._tell(f"dashboard: {client.dashboard_link}")
+        if not _threads(client):
+            self._tell(f"no workers at {self._address} yet: waiting for the first")
+            try:
+                client.wait_for_workers(1, timeout=SECONDS_TO_JOIN)
+            except TimeoutError:
+                raise EngineError(f"no worker joined {self._address} in {SECONDS_TO_JOIN} s: start some") from None
+        lock = job.directory / LOCK
+        content = lock.read_text() if lock.exists() else ""
+        found = client.run(_examine, str(lock), content, installation.identity(), on_error="return")
+        for address, problem in sorted(found.items()):
+            if isinstance(problem, ModuleNotFoundError):
+                raise EngineError(f"worker {address} lacks hanmill or a part of it ({problem}): install it there")
+            if isinstance(problem, Exception):
+                raise problem
+        try:
+            client.register_plugin(metrics.SchedulerCounters())
+        except Exception as error:  # a scheduler without hanmill does its work, but counts nothing
+            self._tell(f"the scheduler's /metrics will lack our counters ({error})")
+        if self._performance_report is not None:
+            self._closing.enter_context(_reported(self._performance_report))
+
+
+@contextlib.contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    """Dask's own report of what happens meanwhile, if the scheduler lives to tell it."""
+    with warnings.catch_warnings(), contextlib.suppress(CommClosedError, OSError, TimeoutError):
+        with performance_report(filename=str(path), mode="inline"):
+            yield
+
+
+def _run(client: Client, job: Job, plan: Plan, report: Report) -> tuple[list[Entry], list[Entry]]:
+    run, expected = uuid.uuid4().hex, installation.identity()
+    mapped, reduced = list(plan.kept), {}
+    # What all tasks need goes to the scheduler once; unlike scattered data it is not lost with the worker that has it.
+    held = client.submit(pickle.loads, pickle.dumps((job, expected)), key=f"{job.name}-job-{run}")
+    for shard, entry in _each(client, f"{job.name}-map-{run}", _map, in_order(plan), held=held):
+        mapped.append(entry)
+        report(Progress("map", entry, shard))
+    mapped.sort(key=lambda entry: entry.fingerprint)
+    entries = client.submit(pickle.loads, pickle.dumps(mapped), key=f"{job.name}-entries-{run}")
+    for partition, entry in _each(
+        client, f"{job.name}-reduce-{run}", _reduce, range(job.partitions), held=held, entries=entries
+    ):
+        reduced[partition] = entry
+        report(Progress("reduce", entry))
+    return mapped, [reduced[partition] for partition in sorted(reduced)]
+
+
+def _each(
+    client: Client, stage: str, function: Callable[..., Entry], tasks: Iterable[Task], **held: Future
+) -> Iterator[tuple[Task, Entry]]:
+    """Each task with its entry, in the order in which they finish.
+
+    A bounded number is with the scheduler at a time. A task that raises is not tried again, one whose worker is lost
+    is, as Dask's configuration says.
+    """
+    waiting = list(tasks)[::-1]
+    running: dict[Future, Task] = {}
+    done = as_completed(with_results=True)
+    ahead = 0
+    try:
+        while waiting or running:
+            if waiting and len(running) <= ahead // 2:
+                ahead = max(FEWEST_AHEAD, TASKS_A_THREAD * _threads(client))
+                batch = [waiting.pop() for _ in range(min(len(waiting), ahead - len(running)))]
+                keys = [f"{stage}-{len(waiting) + number}" for number in range(len(batch))]
+                futures = client.map(function, batch, key=keys, pure=False, **held)
+                running.update(zip(futures, batch, strict=True))
+                done.update(futures)
+            for future, entry in done.next_batch():
+                if isinstance(entry, BaseException):
+                    raise entry
+                yield running.pop(future), entry
+    finally:
+        client.cancel(list(running))
+
+
+def _threads(client: Client) -> int:
+    return sum(client.nthreads().values())
+
+
+def _map(shard: Shard, held: tuple[Job, str]) -> Entry:
+    return _told(held, lambda job: map_shard(job, shard))
+
+
+def _reduce(partition: int, held: tuple[Job, str], entries: Sequence[Entry]) -> Entry:
+    return _told(held, lambda job: reduce_partition(job, partition, entries))
+
+
+def _told(held: tuple[Job, str], work: Callable[[Job], Done]) -> Entry:
+    """Does a task in a worker, which may have joined after the run began, and counts it."""
+    job, expected = held
+    worker = get_worker()
+    installation.check(expected, where=f"worker {worker.address}")
+    done = work(job)
+    event = metrics.event_of(job.name, done)
+    metrics.count(event)
+    worker.log_event(metrics.TOPIC, event)
+    return done.entry
+
+
+def _examine(lock: str, content: str, expected: str, dask_worker: Worker) -> None:
+    """In a worker, before the first task: raises EngineError if it must not work for this driver."""
+    where = f"worker {dask_worker.address}"
+    installation.check(expected, where=where)
+    found = Path(lock).read_text() if Path(lock).exists() else None
+    if content and found != content:
+        raise EngineError(
+            f"{where} does not see the output folder {Path(lock).parent}: driver and workers must share it, "
+            "by the same path"
+        )

@@ -1,0 +1,52 @@
+"""The two task bodies that every engine runs in its workers: the same work, logged and counted alike."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.engines.job import Job
+from pipelines.storage.manifest import Entry
+from pipelines.storage.resume import Plan
+from pipelines.storage.shards import Shard
+
+LOG = logging.getLogger("hanmill")
+COUNTED = ("documents", "bytes", "dead_letters")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a task committed, and the seconds it took."""
+
+    stage: str
+    entry: Entry
+    seconds: float
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What engines add up and show: documents, bytes and dead letters that were read."""
+        totals = self.entry.totals if self.stage == "map" else {}
+        return {name: totals.get(name, 0) for name in COUNTED}
+
+
+def in_order(plan: Plan) -> list[Shard]:
+    """The largest shards first, so that no worker is left with one at the end."""
+    return sorted(plan.shards, key=lambda shard: (-shard.size, shard.fingerprint))
+
+
+def map_shard(job: Job, shard: Shard) -> Done:
+    """Counts a shard, or whatever the job does with it."""
+    begun = time.perf_counter()
+    done = Done("map", job.map(shard), time.perf_counter() - begun)
+    counted = ", ".join(f"{number:,} {name}" for name, number in done.counters.items())
+    LOG.info("%s map %s: %s, %.3f s", job.name, shard.fingerprint[:12], counted, done.seconds)
+    return done
+
+
+def reduce_partition(job: Job, partition: int, entries: Sequence[Entry]) -> Done:
+    """Merges the runs of a partition; the order in which the entries came is not left in the result."""
+    begun = time.perf_counter()
+    entry = job.reduce(partition, sorted(entries, key=lambda entry: entry.fingerprint))
+    done = Done("reduce", entry, time.perf_counter() - begun)
+    LOG.info("%s reduce %d of %d: %.3f s", job.name, partition, job.partitions, done.seconds)
+    return done
