@@ -84,9 +84,11 @@ class Beam:
 
     def _tell_processes(self) -> None:
         """FnApiRunner hands its processes no options: they read a file that the environment names."""
-        path = Path(self._closing.enter_context(tempfile.TemporaryDirectory())) / "pipeline_options.json"
-        path.write_text(json.dumps({"default_sdk_harness_log_level": LOG_LEVEL}))
-        os.environ.setdefault("PIPELINE_OPTIONS_FILE", str(path))
+        if "PIPELINE_OPTIONS_FILE" not in os.environ:
+            path = Path(self._closing.enter_context(tempfile.TemporaryDirectory())) / "pipeline_options.json"
+            path.write_text(json.dumps({"default_sdk_harness_log_level": LOG_LEVEL}))
+            os.environ["PIPELINE_OPTIONS_FILE"] = str(path)
+            self._closing.callback(os.environ.pop, "PIPELINE_OPTIONS_FILE")
 
     def _watched(self, pipeline: beam.Pipeline, job: Job, plan: Plan) -> Iterator[tuple[Shard, Entry]]:
         """Runs the pipeline; entries are found where tasks commit them, as a pipeline tells little while it runs."""
@@ -102,15 +104,16 @@ class Beam:
             finally:
                 ended.set()
 
-        threading.Thread(target=run, daemon=True).start()
-        while missing:
-            over = ended.wait(SECONDS_BETWEEN_LOOKS)
-            for fingerprint in _committed(job) & missing.keys():
-                if (entry := read_entry(job.directory / SHARDS, fingerprint)) is not None:
-                    yield missing.pop(fingerprint), entry
-            if over:
-                break
-        ended.wait()
+        with _deaths(raised, ended):
+            threading.Thread(target=run, daemon=True).start()
+            while missing:
+                over = ended.wait(SECONDS_BETWEEN_LOOKS)
+                for fingerprint in _committed(job) & missing.keys():
+                    if (entry := read_entry(job.directory / SHARDS, fingerprint)) is not None:
+                        yield missing.pop(fingerprint), entry
+                if over:
+                    break
+            ended.wait()
         for error in raised:
             raise _own(error) from error
         if missing:
@@ -123,6 +126,30 @@ class Beam:
             raise EngineError(f"the pipeline ended as {state}: see the runner's log; finished shards are kept")
         for counter in result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]:
             self._counters[counter.key.metric.name] += counter.result  # there is one for each step
+
+
+@contextlib.contextmanager
+def _deaths(raised: list[BaseException], ended: threading.Event) -> Iterator[None]:
+    """FnApiRunner waits for ever for a process that died, and tells of it in one of its threads only."""
+    before = threading.excepthook
+
+    def hook(told: Any) -> None:
+        if told.thread is None or told.thread.name != "run_worker":
+            before(told)
+            return
+        raised.append(
+            EngineError(
+                f"a worker process died ({told.exc_value}): run the same command again, finished shards are kept; "
+                "with fewer --workers or smaller --shard-bytes it takes less memory"
+            )
+        )
+        ended.set()
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _build(pipeline: beam.Pipeline, job: Job, plan: Plan) -> None:
