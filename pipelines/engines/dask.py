@@ -1,6 +1,7 @@
 """Tasks on a Dask cluster: named and grouped by stage, handed over a bounded number at a time."""
 
 import contextlib
+import logging
 import os
 import pickle
 import uuid
@@ -27,7 +28,7 @@ from pipelines.engines.choice import EngineOptions
 from pipelines.engines.cluster import address_of, connected, started
 from pipelines.engines.job import Job, Progress, Report
 from pipelines.engines.task import Done, in_order, map_shard, reduce_partition
-from pipelines.errors import EngineError
+from pipelines.errors import EngineError, HanmillError
 from pipelines.storage.commit import LOCK
 from pipelines.storage.manifest import Entry
 from pipelines.storage.resume import Plan
@@ -97,6 +98,7 @@ class Dask:
                 "see their logs; more memory for a worker or smaller --shard-bytes may do"
             ) from error
         except (CancelledError, CommClosedError, TimeoutError) as error:
+            logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # which tells of each connection that is gone
             raise EngineError(
                 f"the scheduler at {self._address} was lost: start one and run the same command again, finished shards "
                 "are kept"
@@ -155,7 +157,7 @@ def _run(client: Client, job: Job, plan: Plan, report: Report) -> tuple[list[Ent
 
 
 def _each(
-    client: Client, stage: str, function: Callable[..., Entry], tasks: Iterable[Task], **held: Future
+    client: Client, stage: str, function: Callable[..., Entry | HanmillError], tasks: Iterable[Task], **held: Future
 ) -> Iterator[tuple[Task, Entry]]:
     """Each task with its entry, in the order in which they finish.
 
@@ -176,6 +178,8 @@ def _each(
                 running.update(zip(futures, batch, strict=True))
                 done.update(futures)
             for future, entry in done.next_batch():
+                if future.status == "error":
+                    raise entry[1]  # with its type and traceback beside it
                 if isinstance(entry, BaseException):
                     raise entry
                 yield running.pop(future), entry
@@ -187,20 +191,26 @@ def _threads(client: Client) -> int:
     return sum(client.nthreads().values())
 
 
-def _map(shard: Shard, held: tuple[Job, str]) -> Entry:
+def _map(shard: Shard, held: tuple[Job, str]) -> Entry | HanmillError:
     return _told(held, lambda job: map_shard(job, shard))
 
 
-def _reduce(partition: int, held: tuple[Job, str], entries: Sequence[Entry]) -> Entry:
+def _reduce(partition: int, held: tuple[Job, str], entries: Sequence[Entry]) -> Entry | HanmillError:
     return _told(held, lambda job: reduce_partition(job, partition, entries))
 
 
-def _told(held: tuple[Job, str], work: Callable[[Job], Done]) -> Entry:
-    """Does a task in a worker, which may have joined after the run began, and counts it."""
+def _told(held: tuple[Job, str], work: Callable[[Job], Done]) -> Entry | HanmillError:
+    """Does a task in a worker, which may have joined after the run began, and counts it.
+
+    Errors of our own are results: the driver raises them, and no worker fills the terminal with where they came from.
+    """
     job, expected = held
     worker = get_worker()
-    installation.check(expected, where=f"worker {worker.address}")
-    done = work(job)
+    try:
+        installation.check(expected, where=f"worker {worker.address}")
+        done = work(job)
+    except HanmillError as error:
+        return error
     event = metrics.event_of(job.name, done)
     metrics.count(event)
     worker.log_event(metrics.TOPIC, event)
