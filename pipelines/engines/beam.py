@@ -5,11 +5,12 @@ import contextlib
 import difflib
 import json
 import os
-import re
 import tempfile
 import threading
+import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -24,14 +25,14 @@ from pipelines.engines.choice import EngineOptions
 from pipelines.engines.job import Job, Progress, Report
 from pipelines.engines.task import Done, in_order, map_shard, reduce_partition
 from pipelines.errors import EngineError, HanmillError, UsageError
-from pipelines.storage.manifest import PARTS, SHARDS, Entry, read_entry, reduce_fingerprint
+from pipelines.storage.commit import write_json
+from pipelines.storage.manifest import PARTS, SHARDS, Entry, read_entry, read_json, reduce_fingerprint
 from pipelines.storage.resume import Plan
 from pipelines.storage.shards import Shard
 
 NAMESPACE = "hanmill"
 LOG_LEVEL = "ERROR"
 SECONDS_BETWEEN_LOOKS = 0.25
-RAISED = re.compile(r"pipelines\.errors\.(\w+): (.*?)(?= \[while running|$)", re.MULTILINE)
 
 
 class Beam:
@@ -66,12 +67,16 @@ class Beam:
 
     def run(self, job: Job, plan: Plan, *, report: Report) -> tuple[list[Entry], list[Entry]]:
         """Raises what a task raised if it is of our own kind, EngineError if the pipeline fails otherwise."""
-        pipeline = beam.Pipeline(options=PipelineOptions(self._arguments))
-        _build(pipeline, job, plan)
+        task = _Task(job, installation.identity(), job.directory / PARTS / f"failure-{uuid.uuid4().hex}.json")
+        try:
+            pipeline = beam.Pipeline(options=PipelineOptions(self._arguments))
+        except (ValueError, ImportError, AttributeError) as error:
+            raise UsageError(f"after --: {error}") from error
+        _build(pipeline, plan, task)
         mapped, reduced = {entry.fingerprint: entry for entry in plan.kept}, {}
         self._tell_processes()
         report(Progress("map"))
-        for shard, entry in self._watched(pipeline, job, plan):
+        for shard, entry in self._watched(pipeline, job, plan, task.failure):
             mapped[entry.fingerprint] = entry
             report(Progress("map", entry, shard))
         for partition in range(job.partitions):
@@ -90,7 +95,7 @@ class Beam:
             os.environ["PIPELINE_OPTIONS_FILE"] = str(path)
             self._closing.callback(os.environ.pop, "PIPELINE_OPTIONS_FILE")
 
-    def _watched(self, pipeline: beam.Pipeline, job: Job, plan: Plan) -> Iterator[tuple[Shard, Entry]]:
+    def _watched(self, pipeline: beam.Pipeline, job: Job, plan: Plan, failure: Path) -> Iterator[tuple[Shard, Entry]]:
         """Runs the pipeline; entries are found where tasks commit them, as a pipeline tells little while it runs."""
         missing = {shard.fingerprint: shard for shard in plan.shards}
         ended = threading.Event()
@@ -114,8 +119,11 @@ class Beam:
                 if over:
                     break
             ended.wait()
+        if failure.exists():
+            name, message = read_json(failure)
+            raise getattr(errors, name)(message)
         for error in raised:
-            raise _own(error) from error
+            raise error if isinstance(error, HanmillError) else EngineError(f"the pipeline failed: {error}") from error
         if missing:
             raise EngineError(f"{len(missing)} shards are not in {job.directory}: workers must share that folder")
 
@@ -134,6 +142,8 @@ def _deaths(raised: list[BaseException], ended: threading.Event) -> Iterator[Non
     before = threading.excepthook
 
     def hook(told: Any) -> None:
+        if raised:
+            return  # the connections of the dead
         if told.thread is None or told.thread.name != "run_worker":
             before(told)
             return
@@ -152,63 +162,65 @@ def _deaths(raised: list[BaseException], ended: threading.Event) -> Iterator[Non
         threading.excepthook = before
 
 
-def _build(pipeline: beam.Pipeline, job: Job, plan: Plan) -> None:
-    expected = installation.identity()
+def _build(pipeline: beam.Pipeline, plan: Plan, task: "_Task") -> None:
+    partitions = task.job.partitions
     mapped = (
         pipeline
         | "shards" >> beam.Create(in_order(plan), reshuffle=False)
         | beam.Reshuffle()
-        | "map" >> beam.Map(_map, job, expected)
+        | "map" >> beam.Map(task.map)
     )
     kept = pipeline | "kept" >> beam.Create(list(plan.kept), reshuffle=False)
     # A partition without any run is reduced as well.
-    empty = pipeline | "partitions" >> beam.Create([(number, None) for number in range(job.partitions)])
-    spread = (mapped, kept) | beam.Flatten() | "spread" >> beam.FlatMap(_spread, job.partitions)
-    ((spread, empty) | "all" >> beam.Flatten() | beam.GroupByKey() | "reduce" >> beam.Map(_reduce, job, expected))
+    empty = pipeline | "partitions" >> beam.Create([(number, None) for number in range(partitions)])
+    spread = (mapped, kept) | beam.Flatten() | "spread" >> beam.FlatMap(_spread, partitions)
+    (spread, empty) | "all" >> beam.Flatten() | beam.GroupByKey() | "reduce" >> beam.Map(task.reduce)
 
 
-@no_annotations  # Beam would check elements against them, and protocols cannot be checked
-def _map(shard: Shard, job: Job, expected: str) -> Entry:
-    installation.check(expected, where="a worker")
-    return _counted(job, map_shard(job, shard))
-
-
+# Beam would check elements against annotations, and protocols cannot be checked.
 @no_annotations
-def _spread(entry: Entry, partitions: int) -> Iterator[tuple[int, Entry | None]]:
+def _spread(entry: Entry | None, partitions: int) -> Iterator[tuple[int, Entry | None]]:
     for partition in range(partitions):
         yield partition, entry
 
 
-@no_annotations
-def _reduce(grouped: tuple[int, Iterable[Entry | None]], job: Job, expected: str) -> Entry:
-    partition, entries = grouped
-    installation.check(expected, where="a worker")
-    return _counted(job, reduce_partition(job, partition, [entry for entry in entries if entry is not None]))
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What workers do. An error of ours is written to `failure`, which the driver reads: runners keep only its text."""
 
+    job: Job
+    expected: str
+    failure: Path
 
-def _counted(job: Job, done: Done) -> Entry:
-    for name, number in done.counters.items():
-        Metrics.counter(NAMESPACE, name).inc(number)
-    Metrics.counter(NAMESPACE, f"{done.stage}_milliseconds").inc(round(1000 * done.seconds))
-    return done.entry
+    @no_annotations
+    def map(self, shard: Shard) -> Entry | None:
+        return self._counted(lambda: map_shard(self.job, shard))
+
+    @no_annotations
+    def reduce(self, grouped: tuple[int, Iterable[Entry | None]]) -> Entry | None:
+        partition, entries = grouped
+        return self._counted(lambda: reduce_partition(self.job, partition, [entry for entry in entries if entry]))
+
+    def _counted(self, work: Callable[[], Done]) -> Entry | None:
+        if self.failure.exists():
+            return None
+        try:
+            installation.check(self.expected, where="a worker")
+            done = work()
+        except HanmillError as error:
+            self.failure.parent.mkdir(exist_ok=True)
+            write_json(self.failure, [type(error).__name__, str(error)])
+            return None
+        for name, number in done.counters.items():
+            Metrics.counter(NAMESPACE, name).inc(number)
+        Metrics.counter(NAMESPACE, f"{done.stage}_milliseconds").inc(round(1000 * done.seconds))
+        return done.entry
 
 
 def _committed(job: Job) -> set[str]:
     with contextlib.suppress(FileNotFoundError):
         return {name.removesuffix(".json") for name in os.listdir(job.directory / SHARDS)}
     return set()
-
-
-def _own(error: BaseException) -> BaseException:
-    """The error of ours that a runner tells of in its text, else an EngineError, else what is no task's failure."""
-    if isinstance(error, HanmillError) or not isinstance(error, Exception):
-        return error
-    found = RAISED.findall(str(error))
-    for name, message in reversed(found):
-        kind = getattr(errors, name, None)
-        if isinstance(kind, type) and issubclass(kind, HanmillError):
-            return kind(message)
-    return EngineError(f"the pipeline failed: {str(error).strip().splitlines()[-1] if str(error).strip() else error!r}")
 
 
 def _checked(arguments: Iterable[str]) -> list[str]:

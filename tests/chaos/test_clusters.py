@@ -13,10 +13,11 @@ import pytest
 from pipelines.engines.choice import EngineOptions
 from pipelines.engines.dask import Dask
 from pipelines.engines.job import Progress
-from pipelines.errors import EngineError
+from pipelines.errors import ENGINE, EngineError
 from pipelines.run import run
 from pipelines.storage.manifest import SHARDS, Entry
 from pipelines.storage.shards import Shard
+from tests.chaos.commands import members, running
 from tests.clusters import ROOT, SCRIPTS, Cluster, kill
 from tests.pipelines.command import Result, data_of, process, run_json
 from tests.pipelines.jobs import Sums
@@ -190,3 +191,25 @@ def test_a_run_goes_on_under_another_scheduler(
     assert ended.code == 0, ended.err
     assert run_json(tmp_path / "out")["shards"]["kept"] >= 4
     assert data_of(tmp_path / "out") == expected
+
+
+def test_a_beam_worker_that_is_killed_ends_the_run_and_the_next_goes_on(
+    corpus: Path, tmp_path: Path, expected: dict[str, bytes]
+) -> None:
+    """The runner itself would wait for it for ever."""
+    out = tmp_path / "out"
+    line = ["count", corpus, "--out", out, "--by-label", "--engine", "beam", "--workers", 2, "--shard-bytes", "8KiB"]
+    with running(*line, "--no-report") as command:
+        while len(list((out / SHARDS).glob("*.json"))) < 5:
+            assert command.process.poll() is None
+        os.kill(max(pid for pid, _ in members(command.pid) if _is_sdk_worker(pid)), signal.SIGKILL)
+        code, told = command.end()
+    assert (code, "hanmill: a worker process died (" in told) == (ENGINE, True), told
+    assert process(*line, "--no-report").code == 0
+    assert run_json(out)["shards"]["kept"] >= 4
+    assert data_of(out) == expected
+
+
+def _is_sdk_worker(pid: int) -> bool:
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return b"apache_beam.runners.worker.sdk_worker_main" in words

@@ -1,0 +1,41 @@
+"""The task bodies: what is counted, what is logged, and an order of entries that does not matter."""
+
+import itertools
+import logging
+from pathlib import Path
+
+import pytest
+
+from pipelines.engines.task import Done, in_order, map_shard, reduce_partition
+from pipelines.storage.manifest import Entry
+from pipelines.storage.resume import Plan
+from tests.pipelines.jobs import Sums, shards
+
+
+def test_the_largest_shards_come_first() -> None:
+    plan = Plan(shards(3, 9, 1, 9), [], {})
+    assert [shard.fingerprint for shard in in_order(plan)] == ["shard 1", "shard 3", "shard 0", "shard 2"]
+
+
+def test_only_what_was_read_is_counted() -> None:
+    totals = {"documents": 3, "bytes": 40, "dead_letters": 1, "tokens": 9}
+    assert Done("map", Entry("f", (), totals), 0.5).counters == {"documents": 3, "bytes": 40, "dead_letters": 1}
+    assert set(Done("reduce", Entry("f", (), totals), 0.5).counters.values()) == {0}
+
+
+def test_tasks_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    job = Sums(tmp_path)
+    with caplog.at_level(logging.INFO, "hanmill"):
+        done = map_shard(job, shards(5)[0])
+        merged = reduce_partition(job, 1, [done.entry])
+    assert (done.stage, done.entry.totals["size"], merged.entry.totals["sum"]) == ("map", 5, 5)
+    assert done.seconds > 0
+    told = [record.getMessage() for record in caplog.records]
+    assert told[0].startswith("sums map shard 0: 0 documents, 0 bytes, 0 dead_letters, ")
+    assert told[1].startswith("sums reduce 1 of 2: ")
+
+
+def test_the_order_in_which_entries_come_is_not_left(tmp_path: Path) -> None:
+    entries = [Entry(name, (), {"size": size}) for name, size in (("a", 1), ("b", 2), ("c", 3))]
+    made = {reduce_partition(Sums(tmp_path), 0, order).entry.fingerprint for order in itertools.permutations(entries)}
+    assert len(made) == 1
