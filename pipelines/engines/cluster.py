@@ -53,6 +53,8 @@ def connected(address: str, options: EngineOptions) -> Iterator[Client]:
 @contextlib.contextmanager
 def started(options: EngineOptions, *, workers: int) -> Iterator[Client]:
     """A client of a new cluster here, of one thread a process; its dashboard may find Dask's usual port taken."""
+    with contextlib.suppress(ImportError):
+        import pandas  # noqa: F401  else the dashboard's thread and Arrow in ours would both be at it
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Port 8787 is already in use")
         cluster = LocalCluster(
