@@ -6,7 +6,7 @@ from setuptools import find_packages, setup
 
 DASK = ["dask>=2026.8", "distributed>=2026.8", "prometheus-client>=0.22"]
 SLURM = [*DASK, "dask-jobqueue>=0.9"]
-BEAM = ["apache-beam>=2.77", "google-crc32c>=1.7"]
+BEAM = ["apache-beam>=2.77", "google-crc32c>=1.7", "setuptools>=80"]  # which builds what is staged to workers
 TRAIN = ["keras>=3.15", "h5py>=3.14", "safetensors>=0.5", "tokenizers>=0.23"]
 
 setup(

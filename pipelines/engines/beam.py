@@ -133,7 +133,8 @@ class Beam:
         if state != PipelineState.DONE:
             raise EngineError(f"the pipeline ended as {state}: see the runner's log; finished shards are kept")
         for counter in result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]:
-            self._counters[counter.key.metric.name] += counter.result  # there is one for each step
+            # There is one for each step; some runners tell only of what was attempted.
+            self._counters[counter.key.metric.name] += counter.committed or counter.attempted or 0
 
 
 @contextlib.contextmanager

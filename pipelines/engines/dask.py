@@ -142,12 +142,13 @@ def _run(client: Client, job: Job, plan: Plan, report: Report) -> tuple[list[Ent
     run, expected = uuid.uuid4().hex, installation.identity()
     mapped, reduced = list(plan.kept), {}
     # What all tasks need goes to the scheduler once; unlike scattered data it is not lost with the worker that has it.
-    held = client.submit(pickle.loads, pickle.dumps((job, expected)), key=f"{job.name}-job-{run}")
+    # `shared` sorts behind the stages: Dask's page of task groups draws them from the last name to the first.
+    held = client.submit(pickle.loads, pickle.dumps((job, expected)), key=f"{job.name}-shared-{run}-job")
     for shard, entry in _each(client, f"{job.name}-map-{run}", _map, in_order(plan), held=held):
         mapped.append(entry)
         report(Progress("map", entry, shard))
     mapped.sort(key=lambda entry: entry.fingerprint)
-    entries = client.submit(pickle.loads, pickle.dumps(mapped), key=f"{job.name}-entries-{run}")
+    entries = client.submit(pickle.loads, pickle.dumps(mapped), key=f"{job.name}-shared-{run}-entries")
     for partition, entry in _each(
         client, f"{job.name}-reduce-{run}", _reduce, range(job.partitions), held=held, entries=entries
     ):
