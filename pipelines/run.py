@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import platform
+import resource
 import shutil
 import sys
 import time
@@ -103,6 +104,7 @@ def run(
                 workers=engine.workers,
                 **engine.describe(),
                 shards=shards,
+                driver_peak_bytes=1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
                 environment=environment(),
                 command=sys.argv,
             )

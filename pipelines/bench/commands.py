@@ -32,3 +32,28 @@ def bench_memory(inputs: Inputs, workers: Workers = 2) -> None:
     from pipelines.bench import counting
 
     counting.bench_memory(inputs, workers=workers)
+
+
+@bench.command("engines")
+def bench_engines(
+    inputs: Inputs,
+    engine: Annotated[list[str] | None, typer.Option(help="Repeatable; default: all three.")] = None,
+    rounds: Rounds = 3,
+    workers: Workers = 2,
+) -> None:
+    """How much several workers gain on each engine, and how much over the plain loop."""
+    from pipelines.bench import engines
+
+    engines.bench_engines(inputs, engines=engine or ["local", "dask", "beam"], rounds=rounds, workers=workers)
+
+
+@bench.command("scheduling")
+def bench_scheduling(
+    engine: Annotated[str, typer.Option(help="local or dask.")] = "dask",
+    shards: Annotated[int, typer.Option(min=1)] = 10_000,
+    workers: Workers = 2,
+) -> None:
+    """Shards of nothing: what an engine itself takes for each."""
+    from pipelines.bench import engines
+
+    engines.bench_scheduling(engine=engine, shards=shards, workers=workers)

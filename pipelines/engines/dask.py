@@ -167,7 +167,7 @@ def _each(
     """
     waiting = list(tasks)[::-1]
     running: dict[Future, Task] = {}
-    done = as_completed(with_results=True)
+    done = as_completed()
     ahead = 0
     try:
         while waiting or running:
@@ -178,10 +178,9 @@ def _each(
                 futures = client.map(function, batch, key=keys, pure=False, **held)
                 running.update(zip(futures, batch, strict=True))
                 done.update(futures)
-            for future, entry in done.next_batch():
-                if future.status == "error":
-                    raise entry[1]  # with its type and traceback beside it
-                if isinstance(entry, BaseException):
+            ended = done.next_batch()
+            for future, entry in zip(ended, client.gather(ended), strict=True):
+                if isinstance(entry, HanmillError):
                     raise entry
                 yield running.pop(future), entry
     finally:
