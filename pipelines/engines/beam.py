@@ -76,9 +76,11 @@ class Beam:
         mapped, reduced = {entry.fingerprint: entry for entry in plan.kept}, {}
         self._tell_processes()
         report(Progress("map"))
-        for shard, entry in self._watched(pipeline, job, plan, task.failure):
+        for shard, entry in self._watched(pipeline, plan, task):
             mapped[entry.fingerprint] = entry
             report(Progress("map", entry, shard))
+            if len(mapped) == len(plan.kept) + len(plan.shards):
+                report(Progress("reduce"))
         for partition in range(job.partitions):
             made = read_entry(job.directory / PARTS, reduce_fingerprint(partition, mapped.values()))
             if made is None:
@@ -95,10 +97,10 @@ class Beam:
             os.environ["PIPELINE_OPTIONS_FILE"] = str(path)
             self._closing.callback(os.environ.pop, "PIPELINE_OPTIONS_FILE")
 
-    def _watched(self, pipeline: beam.Pipeline, job: Job, plan: Plan, failure: Path) -> Iterator[tuple[Shard, Entry]]:
+    def _watched(self, pipeline: beam.Pipeline, plan: Plan, task: "_Task") -> Iterator[tuple[Shard, Entry]]:
         """Runs the pipeline; entries are found where tasks commit them, as a pipeline tells little while it runs."""
         missing = {shard.fingerprint: shard for shard in plan.shards}
-        ended = threading.Event()
+        directory, ended = task.job.directory, threading.Event()
         raised: list[BaseException] = []
 
         def run() -> None:
@@ -113,19 +115,19 @@ class Beam:
             threading.Thread(target=run, daemon=True).start()
             while missing:
                 over = ended.wait(SECONDS_BETWEEN_LOOKS)
-                for fingerprint in _committed(job) & missing.keys():
-                    if (entry := read_entry(job.directory / SHARDS, fingerprint)) is not None:
+                for fingerprint in _committed(directory) & missing.keys():
+                    if (entry := read_entry(directory / SHARDS, fingerprint)) is not None:
                         yield missing.pop(fingerprint), entry
                 if over:
                     break
             ended.wait()
-        if failure.exists():
-            name, message = read_json(failure)
+        if task.failure.exists():
+            name, message = read_json(task.failure)
             raise getattr(errors, name)(message)
         for error in raised:
             raise error if isinstance(error, HanmillError) else EngineError(f"the pipeline failed: {error}") from error
         if missing:
-            raise EngineError(f"{len(missing)} shards are not in {job.directory}: workers must share that folder")
+            raise EngineError(f"{len(missing)} shards are not in {directory}: workers must share that folder")
 
     def _finish(self, pipeline: beam.Pipeline) -> None:
         result = pipeline.run()
@@ -218,9 +220,9 @@ class _Task:
         return done.entry
 
 
-def _committed(job: Job) -> set[str]:
+def _committed(directory: Path) -> set[str]:
     with contextlib.suppress(FileNotFoundError):
-        return {name.removesuffix(".json") for name in os.listdir(job.directory / SHARDS)}
+        return {name.removesuffix(".json") for name in os.listdir(directory / SHARDS)}
     return set()
 
 

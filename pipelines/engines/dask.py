@@ -97,7 +97,7 @@ class Dask:
                 f"{error.allowed_failures + 1} workers died over {error.task}, {error.last_worker.address} the last: "
                 "see their logs; more memory for a worker or smaller --shard-bytes may do"
             ) from error
-        except (CancelledError, CommClosedError, TimeoutError) as error:
+        except (CancelledError, CommClosedError) as error:
             logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # which tells of each connection that is gone
             raise EngineError(
                 f"the scheduler at {self._address} was lost: start one and run the same command again, finished shards "

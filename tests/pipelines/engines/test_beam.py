@@ -32,7 +32,7 @@ def test_all_shards_are_mapped_and_all_partitions_reduced_in_order(tmp_path: Pat
     assert [entry.fingerprint for entry in mapped] == ["kept 0", *(f"shard {number}" for number in range(5))]
     assert [entry.totals["partition"] for entry in reduced] == [0, 1, 2, 3]
     assert [entry.totals["sum"] for entry in reduced] == [157] * 4
-    assert [progress.stage for progress in told] == ["map"] + ["map"] * 5 + ["reduce"] * 4
+    assert [progress.stage for progress in told] == ["map"] + ["map"] * 5 + ["reduce"] * 5
     assert {progress.shard.size for progress in told if progress.shard} == set(job.sizes)
     assert (os.getpid() in {entry.totals["pid"] for entry in mapped}) == (workers == 1)
 
