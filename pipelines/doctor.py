@@ -12,6 +12,7 @@ from pipelines.installation import ROOT, shadowed
 
 EXTRAS = {
     "dask": ("distributed", "engine dask"),
+    "slurm": ("dask_jobqueue", "workers that are Slurm jobs"),
     "beam": ("apache_beam", "engine beam"),
     "train": ("tensorflow", "training and prediction"),
 }

@@ -36,7 +36,6 @@ from pipelines.storage.shards import Shard
 
 Task = TypeVar("Task")
 
-SECONDS_TO_JOIN = 300
 TASKS_A_THREAD = 8  # handed to the scheduler ahead of time; it hands workers only what they can begin
 FEWEST_AHEAD = 256
 
@@ -67,6 +66,8 @@ class Dask:
         return self
 
     def __exit__(self, *raised: Any) -> None:
+        for name in ("asyncio", "tornado.application") if raised[0] is not None else ():
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # they tell of each connection that is cut
         self._closing.close()
 
     @property
@@ -98,7 +99,6 @@ class Dask:
                 "see their logs; more memory for a worker or smaller --shard-bytes may do"
             ) from error
         except (CancelledError, CommClosedError) as error:
-            logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # which tells of each connection that is gone
             raise EngineError(
                 f"the scheduler at {self._address} was lost: start one and run the same command again, finished shards "
                 "are kept"
@@ -110,10 +110,7 @@ class Dask:
             self._tell(f"dashboard: {client.dashboard_link}")
         if not _threads(client):
             self._tell(f"no workers at {self._address} yet: waiting for the first")
-            try:
-                client.wait_for_workers(1, timeout=SECONDS_TO_JOIN)
-            except TimeoutError:
-                raise EngineError(f"no worker joined {self._address} in {SECONDS_TO_JOIN} s: start some") from None
+            client.wait_for_workers(1)  # as long as a queue of jobs takes
         lock = job.directory / LOCK
         content = lock.read_text() if lock.exists() else ""
         found = client.run(_examine, str(lock), content, installation.identity(), on_error="return")
