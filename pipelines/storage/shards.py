@@ -40,7 +40,7 @@ def digest(value: Any) -> str:
 def make_shards(slices: Iterable[Slice], *, workers: int, shard_bytes: int, configuration: str) -> list[Shard]:
     """Packs slices in order into shards of `shard_bytes` at most, and four a worker where there is enough.
 
-    A shard is larger only where it is a single slice that cannot be split.
+    A shard is larger only where it is a single slice that cannot be split. The last of each worker are cut in four.
     """
     slices = list(slices)
     total = sum(map(_size, slices))
@@ -56,7 +56,12 @@ def make_shards(slices: Iterable[Slice], *, workers: int, shard_bytes: int, conf
         middle = position + _size(piece) // 2
         groups[min(count - 1, middle * count // max(1, total))].append(piece)
         position += _size(piece)
-    within = itertools.chain.from_iterable(_halved(group, shard_bytes) for group in groups.values())
+    within = list(itertools.chain.from_iterable(_halved(group, shard_bytes) for group in groups.values()))
+    if workers > 1 and target == shard_bytes:
+        # Large shards leave workers idle at the end, when one has begun its last and others have none.
+        tail = itertools.chain.from_iterable(within[-workers:])
+        quarters = make_shards(tail, workers=1, shard_bytes=-(-shard_bytes // 4), configuration=configuration)
+        return [make_shard(group, configuration=configuration) for group in within[:-workers]] + quarters
     return [make_shard(group, configuration=configuration) for group in within]
 
 

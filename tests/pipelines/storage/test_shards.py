@@ -112,7 +112,21 @@ def test_the_size_of_a_shard_is_a_limit_that_costs_no_more_shards_than_it_must(d
     slices = [whole(each) for each in sources_of([100 << 10] * documents, "document")]
     shards = make_shards(slices, workers=2, shard_bytes=32 << 20, configuration="c")
     assert max(shard.size for shard in shards) <= 32 << 20
-    assert len(shards) <= 1.05 * (documents * 100) / (32 << 10)
+    assert len(shards) - 2 * 3 <= 1.05 * (documents * 100) / (32 << 10)  # each worker's last one is four
+
+
+@pytest.mark.parametrize("format", ["document", "lines"])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_last_of_large_shards_are_cut_in_four(format: str, workers: int) -> None:
+    """So that no worker waits long for another; small corpora have small shards anyway."""
+    slices = [whole(each) for each in sources_of([1 << 20] * 1000 if format == "document" else [1000 << 20], format)]
+    sizes = [shard.size for shard in make_shards(slices, workers=workers, shard_bytes=32 << 20, configuration="c")]
+    small = [size for size in sizes if size <= 8 << 20]
+    assert sum(sizes) == 1000 << 20
+    assert sizes == [size for size in sizes if size > 16 << 20] + small
+    assert max(sizes) <= 32 << 20
+    assert (4 * workers <= len(small) <= 5 * workers and min(small) >= 4 << 20) if workers > 1 else not small
+    assert len(make_shards(slices, workers=50, shard_bytes=32 << 20, configuration="c")) == 200
 
 
 def test_an_archive_that_lies_about_a_size_does_not_make_shards_without_end() -> None:
