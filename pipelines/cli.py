@@ -123,7 +123,8 @@ def count(
     A run that was killed goes on where it stopped; a finished run over the same inputs does nothing. What stands
     after `--` are pipeline options of --engine beam.
     """
-    from pipelines.engines.choice import EngineOptions, open_engine
+    from pipelines.engines.choice import open_engine
+    from pipelines.engines.options import EngineOptions
     from pipelines.progress import tell, watch
     from pipelines.run import run
     from pipelines.storage.manifest import PERFORMANCE_REPORT

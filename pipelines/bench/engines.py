@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pipelines.bench.counting import jieba_cut, loop_over, texts_of
-from pipelines.engines.choice import EngineOptions, open_engine
+from pipelines.engines.choice import open_engine
+from pipelines.engines.options import EngineOptions
 from pipelines.progress import tell
 from pipelines.run import environment
 from pipelines.storage.manifest import RUN, Describe, Entry

@@ -21,8 +21,8 @@ from apache_beam.runners.runner import PipelineState
 from apache_beam.typehints.decorators import no_annotations
 
 from pipelines import errors, installation
-from pipelines.engines.choice import EngineOptions
 from pipelines.engines.job import Job, Progress, Report
+from pipelines.engines.options import EngineOptions
 from pipelines.engines.task import Done, in_order, map_shard, reduce_partition
 from pipelines.errors import EngineError, HanmillError, UsageError
 from pipelines.storage.commit import write_json

@@ -2,45 +2,13 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pipelines.engines.job import Engine
+from pipelines.engines.options import EngineOptions
 from pipelines.errors import UsageError
-
-EngineName = Literal["local", "dask", "beam"]
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """What the command line says of engines; `pipeline_options` is what stands after `--`."""
-
-    name: EngineName = "local"
-    workers: int | None = None
-    scheduler: str | None = None
-    scheduler_file: Path | None = None
-    tls_ca: Path | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    pipeline_options: Sequence[str] = ()
-
-    def check(self) -> None:
-        """Raises UsageError for options that no engine, or another one, can carry out."""
-        names = ("scheduler", "scheduler_file", "tls_ca", "tls_cert", "tls_key")
-        given = ["--" + name.replace("_", "-") for name in names if getattr(self, name) is not None]
-        if given and self.name != "dask":
-            raise UsageError(f"{given[0]} is for --engine dask, and this is --engine {self.name}")
-        if self.scheduler and self.scheduler_file:
-            raise UsageError("--scheduler and --scheduler-file both name a scheduler: give one")
-        if 0 < sum(name.startswith("--tls") for name in given) < 3:
-            raise UsageError("--tls-ca, --tls-cert and --tls-key belong together: give all three")
-        if self.pipeline_options and self.name != "beam":
-            raise UsageError(
-                f"{self.pipeline_options[0]}: options after -- are for --engine beam, and this is --engine {self.name}"
-            )
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 import dask.config
 from distributed import Client, LocalCluster, Security
 
-from pipelines.engines.choice import EngineOptions
+from pipelines.engines.options import EngineOptions
 from pipelines.errors import EngineError, UsageError
 
 SECONDS_TO_CONNECT = 8

@@ -24,9 +24,9 @@ from distributed.comm import CommClosedError
 
 from pipelines import installation
 from pipelines.engines import metrics
-from pipelines.engines.choice import EngineOptions
 from pipelines.engines.cluster import address_of, connected, started
 from pipelines.engines.job import Job, Progress, Report
+from pipelines.engines.options import EngineOptions
 from pipelines.engines.task import Done, in_order, map_shard, reduce_partition
 from pipelines.errors import EngineError, HanmillError
 from pipelines.storage.commit import LOCK

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.engines.choice import EngineOptions
 from pipelines.engines.dask import Dask
 from pipelines.engines.job import Progress
+from pipelines.engines.options import EngineOptions
 from pipelines.errors import ENGINE, EngineError
 from pipelines.run import run
 from pipelines.storage.manifest import SHARDS, Entry

@@ -15,11 +15,11 @@ import pytest
 from distributed import LocalCluster
 
 from pipelines.engines.beam import Beam
-from pipelines.engines.choice import EngineOptions
 from pipelines.engines.cluster import PRELOAD
 from pipelines.engines.dask import Dask
 from pipelines.engines.job import Engine, Job
 from pipelines.engines.local import Local
+from pipelines.engines.options import EngineOptions
 from pipelines.run import Outcome, run
 from pipelines.storage.manifest import CONFIGURATION, MANIFEST, SHARDS, read_manifest, verify
 from pipelines.tally import prepare

@@ -8,8 +8,8 @@ import pytest
 
 from pipelines import installation
 from pipelines.engines.beam import Beam
-from pipelines.engines.choice import EngineOptions
 from pipelines.engines.job import Progress
+from pipelines.engines.options import EngineOptions
 from pipelines.errors import BadRecordsError, EngineError, InputError, UsageError
 from pipelines.storage.manifest import Entry
 from tests.pipelines.command import hanmill, run_json

@@ -1,32 +1,14 @@
-"""Options of engines: what goes together, what belongs to another engine, what is not installed."""
+"""The engine that options name: opened, or not installed, or nobody there."""
 
 import builtins
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipelines.engines.choice import EngineOptions, open_engine
+from pipelines.engines.choice import open_engine
 from pipelines.engines.local import Local
+from pipelines.engines.options import EngineOptions
 from pipelines.errors import EngineError, UsageError
-
-PEM = Path("x.pem")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (EngineOptions("local", scheduler="tcp://h:1"), "--scheduler is for --engine dask, and this is --engine local"),
-        (EngineOptions("beam", scheduler_file=PEM), "--scheduler-file is for --engine dask, and this is --engine beam"),
-        (EngineOptions("local", tls_key=PEM), "--tls-key is for --engine dask"),
-        (EngineOptions("dask", scheduler="tcp://h:1", scheduler_file=PEM), "both name a scheduler: give one"),
-        (EngineOptions("dask", tls_ca=PEM, tls_cert=PEM), "belong together: give all three"),
-        (EngineOptions("dask", pipeline_options=["--runner=X"]), "--runner=X: options after -- are for --engine beam"),
-    ],
-)
-def test_options_that_no_engine_can_carry_out(options: EngineOptions, message: str) -> None:
-    with pytest.raises(UsageError, match=message), open_engine(options, tell=print):
-        pass
 
 
 def test_the_default_is_the_local_engine() -> None:

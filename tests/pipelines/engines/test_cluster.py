@@ -9,8 +9,8 @@ from pathlib import Path
 import dask.config
 import pytest
 
-from pipelines.engines.choice import EngineOptions
 from pipelines.engines.cluster import address_of, connected, started
+from pipelines.engines.options import EngineOptions
 from pipelines.errors import EngineError, UsageError
 from tests.clusters import ROOT, SCRIPTS
 
@@ -29,7 +29,7 @@ def test_options_come_before_configuration(tmp_path: Path) -> None:
 def test_dask_s_configuration_counts(tmp_path: Path, how: str) -> None:
     (tmp_path / "dask.yaml").write_text("scheduler-address: tcp://configured:1\n")
     code = (
-        "from pipelines.engines.choice import EngineOptions; from pipelines.engines.cluster import address_of; "
+        "from pipelines.engines.options import EngineOptions; from pipelines.engines.cluster import address_of; "
         "print(address_of(EngineOptions('dask')))"
     )
     more = {"DASK_CONFIG": str(tmp_path)} if how == "file" else {"DASK_SCHEDULER_ADDRESS": "tcp://configured:1"}

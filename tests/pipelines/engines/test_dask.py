@@ -13,9 +13,9 @@ from distributed import Client, LocalCluster
 
 from pipelines import installation
 from pipelines.engines import dask as engines
-from pipelines.engines.choice import EngineOptions
 from pipelines.engines.dask import Dask
 from pipelines.engines.job import Progress
+from pipelines.engines.options import EngineOptions
 from pipelines.errors import EngineError
 from pipelines.storage.commit import LOCK
 from pipelines.storage.manifest import Entry
