@@ -1,6 +1,7 @@
 """Settings and fixtures that all tests share."""
 
 import os
+import signal
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # jieba's own escapes, whenever it is compiled to byte code
     import jieba  # noqa: F401
 
+# A suite that a script runs in the background is born deaf to Ctrl-C, and so would be the commands that it interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("hanmill", deadline=None)  # a first example may compile a kernel
 settings.load_profile("hanmill")
 
