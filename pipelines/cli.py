@@ -268,6 +268,8 @@ def main() -> NoReturn:
     ours, pipeline_options = _split(sys.argv[1:])
     code: Any = DONE
     try:
+        if pipeline_options and ours[:1] != ["count"]:
+            raise UsageError(f"{pipeline_options[0]}: only `hanmill count --engine beam` takes options after --")
         others = {"--help", "dask", "beam", "--engine=dask", "--engine=beam"}
         if ours[:1] == ["count"] and not others.intersection(ours) and len(os.sched_getaffinity(0)) > 1:
             from pipelines.engines import local

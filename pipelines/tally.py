@@ -75,8 +75,11 @@ def counter_of(
     """
     asked = (tokenizer, hmm, dictionary, user_dictionaries, content_hash)
     if _KEPT.counter is None or _KEPT.counter[0] != asked:
-        with _LOADING:  # jieba compiles a dictionary in globals of its own
-            loaded = Dictionary.load(dictionary, user_dictionaries=user_dictionaries)
+        try:
+            with _LOADING:  # jieba compiles a dictionary in globals of its own
+                loaded = Dictionary.load(dictionary, user_dictionaries=user_dictionaries)
+        except OSError as error:
+            raise InputError(f"{error.filename}: {error.strerror}: a worker cannot read it") from error
         if loaded.content_hash != content_hash:
             raise InputError(
                 "a dictionary changed while the run was on, or differs between workers: start the run again"

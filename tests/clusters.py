@@ -46,8 +46,9 @@ class Cluster:
         self._start(
             "scheduler.sh", "--scheduler-file", str(file), "--host", "127.0.0.1", PORT="0", DASHBOARD="127.0.0.1:0"
         )
-        self.address = ""
+        self.address, patience = "", time.monotonic() + PATIENCE
         while not self.address:
+            assert time.monotonic() < patience, (self.folder / "log.txt").read_text()
             self._look()
             with contextlib.suppress(OSError, ValueError):  # not there, or half written
                 self.address = json.loads(file.read_bytes())["address"]

@@ -11,9 +11,10 @@ if [[ -e cert.pem ]]; then
   exit 2
 fi
 umask 077
+quietly() { said=$("$@" 2>&1) || { echo "$said" >&2; exit 1; }; }
 curve=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
-openssl req -x509 "${curve[@]}" -days "$days" -subj "/CN=hanmill authority" -keyout ca-key.pem -out ca.pem 2>/dev/null
-openssl req "${curve[@]}" -subj "/CN=hanmill" -keyout key.pem -out request.pem 2>/dev/null
-openssl x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days "$days" -out cert.pem 2>/dev/null
+quietly openssl req -x509 "${curve[@]}" -days "$days" -subj "/CN=hanmill authority" -keyout ca-key.pem -out ca.pem
+quietly openssl req "${curve[@]}" -subj "/CN=hanmill" -keyout key.pem -out request.pem
+quietly openssl x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days "$days" -out cert.pem
 rm request.pem ca.srl
 echo "$directory: ca.pem, cert.pem and key.pem, for $days days"

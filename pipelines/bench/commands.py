@@ -1,10 +1,20 @@
 """The commands `hanmill bench ...`: arguments in, calls out."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 bench = typer.Typer(no_args_is_help=True, help="Measure and print the headline figures.")
+
+
+class Scheduling(StrEnum):
+    """Engines that schedule tasks themselves; a Beam runner does what it likes."""
+
+    LOCAL = "local"
+    DASK = "dask"
+
+
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Real articles: figures depend on the text.")]
 Rounds = Annotated[int, typer.Option(min=1, help="Interleaved rounds; medians are printed.")]
 Workers = Annotated[int, typer.Option(min=1)]
@@ -49,11 +59,11 @@ def bench_engines(
 
 @bench.command("scheduling")
 def bench_scheduling(
-    engine: Annotated[str, typer.Option(help="local or dask.")] = "dask",
+    engine: Annotated[Scheduling, typer.Option()] = Scheduling.DASK,
     shards: Annotated[int, typer.Option(min=1)] = 10_000,
     workers: Workers = 2,
 ) -> None:
     """Shards of nothing: what an engine itself takes for each."""
     from pipelines.bench import engines
 
-    engines.bench_scheduling(engine=engine, shards=shards, workers=workers)
+    engines.bench_scheduling(engine=engine.value, shards=shards, workers=workers)

@@ -15,7 +15,7 @@ from pathlib import Path
 from pipelines.run import environment
 from pipelines.storage.manifest import RUN, SUCCESS
 from pipelines.storage.readers import read_batches
-from pipelines.storage.shards import whole
+from pipelines.storage.shards import Slice, whole
 from pipelines.storage.sources import Reading, discover
 from transforms.decoding import decode
 from transforms.segmentation import Segmenter
@@ -40,16 +40,17 @@ def texts_of(inputs: Sequence[str], *, limit: int | None = None) -> list[str]:
     if limit is not None:
         total = sum(piece.end for piece in slices)
         slices = slices[:: max(1, total // limit)]
-    return list(_decoded(slices, reading))
+    return list(decoded(slices, reading))
 
 
-def _decoded(slices: Sequence[object], reading: Reading) -> Iterator[str]:
-    for batch in read_batches(slices, reading):  # type: ignore[arg-type]
-        decoded = decode(batch.data, batch.offsets, encoding=batch.encoding, strip_bom=batch.strip_bom)
-        text = decoded.points.tobytes().decode("utf-32-le")
-        bounds = decoded.offsets.tolist()
+def decoded(slices: Sequence[Slice], reading: Reading) -> Iterator[str]:
+    """The text of every document that can be decoded."""
+    for batch in read_batches(slices, reading):
+        made = decode(batch.data, batch.offsets, encoding=batch.encoding, strip_bom=batch.strip_bom)
+        text = made.points.tobytes().decode("utf-32-le")
+        bounds = made.offsets.tolist()
         for document in range(len(bounds) - 1):
-            if document not in decoded.failures:
+            if document not in made.failures:
                 yield text[bounds[document] : bounds[document + 1]]
 
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pipelines.bench.counting import jieba_cut, loop_over, texts_of
+from pipelines.bench.counting import decoded, jieba_cut, loop_over
 from pipelines.engines.choice import open_engine
-from pipelines.engines.options import EngineOptions
+from pipelines.engines.options import EngineName, EngineOptions
 from pipelines.progress import tell
 from pipelines.run import environment
 from pipelines.storage.manifest import RUN, Describe, Entry
 from pipelines.storage.resume import Plan
-from pipelines.storage.shards import Shard, digest
+from pipelines.storage.shards import Shard, digest, whole
 from pipelines.storage.sources import Reading, discover
 
 SAMPLE = 10_000_000  # bytes for the plain loop, whose time grows with the text and with nothing else
@@ -70,8 +70,9 @@ def _count(inputs: Sequence[str], engine: str, workers: int) -> dict[str, Any]:
 
 def _loop(inputs: Sequence[str], size: int) -> float:
     """Seconds of the plain loop over all of the inputs, from a sample of them."""
-    texts = texts_of(inputs, limit=SAMPLE)
-    sampled = sum(len(text.encode("gb18030", "replace")) for text in texts)
+    slices = [whole(source) for source in discover(inputs, Reading())][:: max(1, size // SAMPLE)]
+    sampled = sum(piece.end for piece in slices)
+    texts = list(decoded(slices, Reading()))
     begun = time.perf_counter()
     loop_over(jieba_cut(), texts)
     return (time.perf_counter() - begun) * size / sampled
@@ -104,12 +105,12 @@ class Nothing:
         return {}
 
 
-def bench_scheduling(*, engine: str, shards: int, workers: int) -> None:
+def bench_scheduling(*, engine: EngineName, shards: int, workers: int) -> None:
     """Seconds from the first task to the last, of shards of nothing."""
     with tempfile.TemporaryDirectory() as folder:
         job = Nothing(Path(folder), shards)
         times: list[tuple[str, float]] = []
-        options = EngineOptions(engine, workers)  # type: ignore[arg-type]
+        options = EngineOptions(engine, workers)
         with open_engine(options, tell=tell) as opened:
             plan = job.plan(workers=workers)
             opened.run(job, plan, report=lambda progress: times.append((progress.stage, time.perf_counter())))

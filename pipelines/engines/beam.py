@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics, MetricsFilter
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, WorkerOptions
 from apache_beam.runners.runner import PipelineState
 from apache_beam.typehints.decorators import no_annotations
 
@@ -45,14 +45,13 @@ class Beam:
 
     def __init__(self, options: EngineOptions) -> None:
         self.workers = options.workers or len(os.sched_getaffinity(0))
-        self._arguments = _checked(options.pipeline_options)
-        given = {argument.partition("=")[0] for argument in self._arguments}
-        if "--runner" not in given:
-            self._arguments.append("--runner=FnApiRunner")
+        given = _checked(options.pipeline_options)
+        defaults = [f"--default_sdk_harness_log_level={LOG_LEVEL}"]
+        if not any(argument.partition("=")[0] == "--runner" for argument in given):
+            defaults.append("--runner=FnApiRunner")
             if self.workers > 1:
-                self._arguments += ["--direct_running_mode=multi_processing", f"--direct_num_workers={self.workers}"]
-        if "--default_sdk_harness_log_level" not in given:
-            self._arguments.append(f"--default_sdk_harness_log_level={LOG_LEVEL}")
+                defaults += ["--direct_running_mode=multi_processing", f"--direct_num_workers={self.workers}"]
+        self._arguments = [*defaults, *given]  # of an option that stands twice the last counts
         self._closing = contextlib.ExitStack()
         self._counters = Counter[str]()
 
@@ -93,7 +92,8 @@ class Beam:
         """FnApiRunner hands its processes no options: they read a file that the environment names."""
         if "PIPELINE_OPTIONS_FILE" not in os.environ:
             path = Path(self._closing.enter_context(tempfile.TemporaryDirectory())) / "pipeline_options.json"
-            path.write_text(json.dumps({"default_sdk_harness_log_level": LOG_LEVEL}))
+            level = PipelineOptions(self._arguments).view_as(WorkerOptions).default_sdk_harness_log_level
+            path.write_text(json.dumps({"default_sdk_harness_log_level": level}))
             os.environ["PIPELINE_OPTIONS_FILE"] = str(path)
             self._closing.callback(os.environ.pop, "PIPELINE_OPTIONS_FILE")
 

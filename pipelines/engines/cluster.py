@@ -1,5 +1,6 @@
 """Which Dask cluster a run works on: one that is there, or one started on this machine."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -10,6 +11,7 @@ from typing import Any
 
 import dask.config
 from distributed import Client, LocalCluster, Security
+from distributed.comm import connect
 
 from pipelines.engines.options import EngineOptions
 from pipelines.errors import EngineError, UsageError
@@ -42,12 +44,19 @@ def address_of(options: EngineOptions) -> str | None:
 @contextlib.contextmanager
 def connected(address: str, options: EngineOptions) -> Iterator[Client]:
     """A client of the scheduler at an address; raises EngineError within ten seconds if nobody answers there."""
+    security = _security(options)
     try:
-        client = Client(address, timeout=SECONDS_TO_CONNECT, name="hanmill", **_security(options))
-    except (OSError, ValueError, TypeError) as error:
+        # A client would wait for ever at a port that accepts and says nothing.
+        asyncio.run(asyncio.wait_for(_greet(address, security.get("security") or Security()), SECONDS_TO_CONNECT))
+    except Exception as error:  # of many kinds, from a wrong address to a certificate that nobody knows
         raise EngineError(f"no Dask scheduler answers at {address}: {_reason(error)}") from error
-    with client:
+    with Client(address, timeout=SECONDS_TO_CONNECT, name="hanmill", **security) as client:
         yield client
+
+
+async def _greet(address: str, security: Security) -> None:
+    comm = await connect(address, timeout=SECONDS_TO_CONNECT, **security.get_connection_args("client"))
+    await comm.close()
 
 
 @contextlib.contextmanager
@@ -57,9 +66,16 @@ def started(options: EngineOptions, *, workers: int) -> Iterator[Client]:
         import pandas  # noqa: F401  else the dashboard's thread and Arrow in ours would both be at it
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Port 8787 is already in use")
-        cluster = LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=DASHBOARD, preload=PRELOAD, **_security(options)
-        )
+        try:
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                dashboard_address=DASHBOARD,
+                preload=PRELOAD,
+                **_security(options),
+            )
+        except (OSError, RuntimeError) as error:
+            raise EngineError(f"no Dask cluster can be started here: {_reason(error)}") from error
     with cluster, Client(cluster, name="hanmill") as client:
         yield client
 

@@ -20,6 +20,7 @@ from distributed import (
     get_worker,
     performance_report,
 )
+from distributed.client import ClosedClientError
 from distributed.comm import CommClosedError
 
 from pipelines import installation
@@ -58,11 +59,16 @@ class Dask:
         self._options, self._tell, self._performance_report = options, tell, performance_report
         self._address = address_of(options)
         self._client: Client | None = None
+        self._threads = 0
         self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         if self._address is not None:
             self._client = self._closing.enter_context(connected(self._address, self._options))
+            if not _threads(self._client):
+                self._tell(f"no workers at {self._address} yet: waiting for the first")
+                self._client.wait_for_workers(1)  # as long as a queue of jobs takes
+            self._threads = _threads(self._client)
         return self
 
     def __exit__(self, *raised: Any) -> None:
@@ -75,19 +81,17 @@ class Dask:
         """As asked for, else the threads of the cluster, else the cores of this machine."""
         if self._options.workers is not None:
             return self._options.workers
-        if self._client is not None:
-            return max(1, _threads(self._client))
-        return len(os.sched_getaffinity(0))
+        return self._threads or len(os.sched_getaffinity(0))
 
     def describe(self) -> dict[str, Any]:
-        return {} if self._client is None else {"scheduler": self._address, "threads": _threads(self._client)}
+        return {"scheduler": self._address, "threads": self._threads}
 
     def run(self, job: Job, plan: Plan, *, report: Report) -> tuple[list[Entry], list[Entry]]:
         """Raises EngineError when the scheduler is lost, or a task has cost too many workers."""
         report(Progress("start"))
         if self._client is None:
             self._client = self._closing.enter_context(started(self._options, workers=self.workers))
-            self._address = self._client.scheduler.address
+            self._address, self._threads = self._client.scheduler.address, self.workers
         client = self._client
         try:
             self._prepare(client, job)
@@ -98,7 +102,7 @@ class Dask:
                 f"{error.allowed_failures + 1} workers died over {error.task}, {error.last_worker.address} the last: "
                 "see their logs; more memory for a worker or smaller --shard-bytes may do"
             ) from error
-        except (CancelledError, CommClosedError) as error:
+        except (CancelledError, CommClosedError, ClosedClientError) as error:
             raise EngineError(
                 f"the scheduler at {self._address} was lost: start one and run the same command again, finished shards "
                 "are kept"
@@ -108,15 +112,14 @@ class Dask:
         """Waits for workers, looks whether they may work for us, and begins what is kept of the run."""
         if client.dashboard_link:
             self._tell(f"dashboard: {client.dashboard_link}")
-        if not _threads(client):
-            self._tell(f"no workers at {self._address} yet: waiting for the first")
-            client.wait_for_workers(1)  # as long as a queue of jobs takes
         lock = job.directory / LOCK
         content = lock.read_text() if lock.exists() else ""
         found = client.run(_examine, str(lock), content, installation.identity(), on_error="return")
         for address, problem in sorted(found.items()):
             if isinstance(problem, ModuleNotFoundError):
                 raise EngineError(f"worker {address} lacks hanmill or a part of it ({problem}): install it there")
+            if isinstance(problem, OSError):
+                continue  # gone meanwhile
             if isinstance(problem, Exception):
                 raise problem
         try:
@@ -181,11 +184,15 @@ def _each(
                     raise entry
                 yield running.pop(future), entry
     finally:
-        client.cancel(list(running))
+        with contextlib.suppress(OSError, ClosedClientError):  # no scheduler, no tasks
+            client.cancel(list(running))
 
 
 def _threads(client: Client) -> int:
-    return sum(client.nthreads().values())
+    try:
+        return sum(client.nthreads().values())
+    except OSError as error:
+        raise CommClosedError(str(error)) from error
 
 
 def _map(shard: Shard, held: tuple[Job, str]) -> Entry | HanmillError:

@@ -72,19 +72,23 @@ every_job = pytest.mark.parametrize("name", JOBS)
 every_runner = pytest.mark.parametrize("runner", RUNNERS)
 
 
+CLUSTERS: list[LocalCluster] = []
+
+
 @cache
 def dask_cluster(workers: int) -> LocalCluster:
     """One for all tests, of processes; `close_clusters` ends it."""
-    return LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0", preload=PRELOAD)
+    CLUSTERS.append(
+        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", preload=PRELOAD)
+    )
+    return CLUSTERS[-1]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def close_clusters() -> Iterator[None]:
     yield
-    for workers in WORKERS:
-        if dask_cluster.cache_info().currsize:
-            dask_cluster(workers).close()
-    dask_cluster.cache_clear()
+    for cluster in CLUSTERS:
+        cluster.close()
 
 
 def bring(job: Job, runner: tuple[str, int]) -> Outcome:

@@ -47,17 +47,21 @@ def test_nothing_at_all_is_reduced_still(tmp_path: Path) -> None:
     assert [entry.totals["sum"] for entry in reduced] == [0, 0]
 
 
+FN_API = ["--runner=FnApiRunner", "--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+
+
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("given", "before"),
     [
-        ((), ["--runner=FnApiRunner", "--direct_running_mode=multi_processing", "--direct_num_workers=2"]),
-        (("--runner=BundleBasedDirectRunner",), ["--runner=BundleBasedDirectRunner"]),
-        (("--runner", "FnApiRunner", "--job_name=x"), ["--runner", "FnApiRunner", "--job_name=x"]),
+        ((), FN_API),
+        (("--direct_num_workers=3",), FN_API),
+        (("--runner=BundleBasedDirectRunner",), []),
+        (("--runner", "FnApiRunner", "--job_name=x"), []),
     ],
 )
-def test_the_runner_is_always_named(given: tuple[str, ...], expected: list[str]) -> None:
+def test_the_runner_is_always_named_and_what_is_given_comes_last(given: tuple[str, ...], before: list[str]) -> None:
     engine = Beam(EngineOptions("beam", 2, pipeline_options=given))
-    assert engine.describe()["pipeline_options"] == [*expected, "--default_sdk_harness_log_level=ERROR"]
+    assert engine.describe()["pipeline_options"] == ["--default_sdk_harness_log_level=ERROR", *before, *given]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,24 @@ def test_an_address_where_nobody_answers_is_named(address: str, monkeypatch: pyt
     ):
         pass
     assert told.value.exit_code == 5
+
+
+def test_a_port_that_says_nothing_is_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.engines.cluster.SECONDS_TO_CONNECT", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        refused = pytest.raises(EngineError, match=f"^no Dask scheduler answers at {address}: .")
+        with refused, connected(address, EngineOptions("dask")):
+            pass
+
+
+def test_certificates_are_for_tls_addresses(tmp_path: Path) -> None:
+    subprocess.run([SCRIPTS / "certificates.sh", tmp_path / "tls"], check=True, stdout=subprocess.DEVNULL)
+    names = [tmp_path / "tls" / name for name in ("ca.pem", "cert.pem", "key.pem")]
+    options = EngineOptions("dask", tls_ca=names[0], tls_cert=names[1], tls_key=names[2])
+    refused = pytest.raises(EngineError, match=r"^no Dask scheduler answers at tcp://127\.0\.0\.1:1: .*encryption")
+    with refused, connected("tcp://127.0.0.1:1", options):
+        pass
 
 
 def test_certificates_that_cannot_be_read(tmp_path: Path) -> None:

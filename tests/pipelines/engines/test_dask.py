@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,9 +70,7 @@ def test_nothing_to_map_is_reduced_still(engine: Dask, tmp_path: Path) -> None:
 
 def test_dashboards_group_tasks_by_stage(engine: Dask, cluster: LocalCluster, tmp_path: Path) -> None:
     run(engine, Sums(tmp_path, name="adding"))
-    prefixes = set(cluster.scheduler.task_prefixes)
-    assert {"adding-map", "adding-reduce"} <= prefixes
-    assert {"adding-map", "adding-reduce"} <= set(cluster.scheduler.task_groups) | prefixes
+    assert {"adding-map", "adding-reduce"} <= set(cluster.scheduler.task_prefixes)
 
 
 @pytest.mark.parametrize("place", ["shard 0", "partition 0"])
@@ -100,10 +99,8 @@ class Counted(Sums):
 def test_a_failure_leaves_no_tasks_on_the_cluster(engine: Dask, cluster: LocalCluster, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="of a task"):
         run(engine, Sums(tmp_path, sizes=tuple(range(1, 200)), failing=("shard 100", "OSError")))
-    with Client(cluster) as client:
-        client.sync(lambda: client.scheduler.identity())  # behind what the engine said last
-        left = [key for key in cluster.scheduler.tasks if str(key).startswith("sums-map")]
-    assert len(left) < 100
+    while any(str(key).startswith("sums-map") for key in cluster.scheduler.tasks):
+        time.sleep(0.02)  # until those in hand have ended; a leak would hang here
 
 
 def test_a_bounded_number_of_tasks_is_handed_over(
@@ -244,7 +241,7 @@ def test_the_dashboard_is_named_and_dask_s_report_needs_no_network(cluster: Loca
 def test_a_cluster_of_its_own_is_started_by_the_first_run(tmp_path: Path) -> None:
     told: list[str] = []
     with Dask(EngineOptions("dask", 1), tell=told.append) as engine:
-        assert (engine.workers, engine.describe(), told) == (1, {}, [])
+        assert (engine.workers, engine.describe(), told) == (1, {"scheduler": None, "threads": 0}, [])
         _, reduced, progress = run(engine, Sums(tmp_path))
         assert engine.describe()["threads"] == 1
     assert [entry.totals["sum"] for entry in reduced] == [6, 6]
