@@ -178,6 +178,7 @@ def _each(
                 futures = client.map(function, batch, key=keys, pure=False, **held)
                 running.update(zip(futures, batch, strict=True))
                 done.update(futures)
+                del futures  # what is named here stays on the cluster
             ended = done.next_batch()
             for future, entry in zip(ended, client.gather(ended), strict=True):
                 if isinstance(entry, HanmillError):
