@@ -13,7 +13,7 @@ import pytest
 from pipelines.engines.dask import Dask
 from pipelines.engines.job import Progress
 from pipelines.engines.options import EngineOptions
-from pipelines.errors import ENGINE, EngineError
+from pipelines.errors import ENGINE, INTERRUPTED, EngineError
 from pipelines.run import run
 from pipelines.storage.manifest import SHARDS, Entry
 from pipelines.storage.shards import Shard
@@ -22,6 +22,7 @@ from tests.clusters import ROOT, SCRIPTS, Cluster, kill
 from tests.pipelines.command import Result, data_of, process, run_json
 from tests.pipelines.jobs import Sums
 
+pytestmark = pytest.mark.slow
 DOCUMENTS = 3000
 SHARD_BYTES = "64KiB"
 
@@ -198,7 +199,7 @@ def test_a_beam_worker_that_is_killed_ends_the_run_and_the_next_goes_on(
 ) -> None:
     """The runner itself would wait for it for ever."""
     out = tmp_path / "out"
-    line = ["count", corpus, "--out", out, "--by-label", "--engine", "beam", "--workers", 2, "--shard-bytes", "8KiB"]
+    line = ["count", corpus, "--out", out, "--by-label", "--engine", "beam", "--workers", 2, "--shard-bytes", "32KiB"]
     with running(*line, "--no-report") as command:
         while len(list((out / SHARDS).glob("*.json"))) < 5:
             assert command.process.poll() is None
@@ -213,3 +214,25 @@ def test_a_beam_worker_that_is_killed_ends_the_run_and_the_next_goes_on(
 def _is_sdk_worker(pid: int) -> bool:
     words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     return b"apache_beam.runners.worker.sdk_worker_main" in words
+
+
+@pytest.mark.parametrize("engine", ["dask", "beam"])
+@pytest.mark.parametrize(("number", "ending"), [(signal.SIGINT, INTERRUPTED), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_driver_that_is_stopped_leaves_no_process_and_the_next_goes_on(
+    corpus: Path, tmp_path: Path, expected: dict[str, bytes], engine: str, number: signal.Signals, ending: int
+) -> None:
+    out = tmp_path / "out"
+    line = ["count", corpus, "--out", out, "--by-label", "--engine", engine, "--workers", 2, "--shard-bytes", "32KiB"]
+    with running(*line, "--no-report") as command:
+        while len(list((out / SHARDS).glob("*.json"))) < 5:
+            assert command.process.poll() is None
+        if number == signal.SIGINT:  # as a terminal does
+            os.killpg(command.pid, number)
+        else:
+            os.kill(command.pid, number)
+        code, told = command.end()
+    assert code == ending, told
+    assert not (out / "_SUCCESS").exists()
+    assert process(*line, "--no-report").code == 0
+    assert run_json(out)["shards"]["kept"] >= 4
+    assert data_of(out) == expected
