@@ -213,6 +213,8 @@ def _told(held: tuple[Job, str], work: Callable[[Job], Done]) -> Entry | Hanmill
     worker = get_worker()
     try:
         installation.check(expected, where=f"worker {worker.address}")
+        if not job.directory.is_dir():
+            raise _unseen(worker, job.directory)
         done = work(job)
     except HanmillError as error:
         return error
@@ -224,11 +226,14 @@ def _told(held: tuple[Job, str], work: Callable[[Job], Done]) -> Entry | Hanmill
 
 def _examine(lock: str, content: str, expected: str, dask_worker: Worker) -> None:
     """In a worker, before the first task: raises EngineError if it must not work for this driver."""
-    where = f"worker {dask_worker.address}"
-    installation.check(expected, where=where)
+    installation.check(expected, where=f"worker {dask_worker.address}")
     found = Path(lock).read_text() if Path(lock).exists() else None
     if content and found != content:
-        raise EngineError(
-            f"{where} does not see the output folder {Path(lock).parent}: driver and workers must share it, "
-            "by the same path"
-        )
+        raise _unseen(dask_worker, Path(lock).parent)
+
+
+def _unseen(worker: Worker, directory: Path) -> EngineError:
+    return EngineError(
+        f"worker {worker.address} does not see the output folder {directory}: driver and workers must share it, by the "
+        "same path"
+    )

@@ -178,6 +178,14 @@ def test_a_worker_that_does_not_see_the_output_folder_is_refused(engine: Dask, t
         run(engine, Sums(Elsewhere(tmp_path)))
 
 
+def test_a_worker_that_joins_late_without_the_output_folder_is_refused(
+    engine: Dask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "_examine", functools.partial(print, end=""))
+    with pytest.raises(EngineError, match=rf"^worker tcp://.* does not see the output folder {tmp_path}/none: driver"):
+        run(engine, Sums(tmp_path / "none"))
+
+
 def test_a_worker_without_hanmill_is_refused(engine: Dask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: Any, **__: Any) -> None:
         raise ModuleNotFoundError("No module named 'pipelines'")
