@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import importlib.util
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -19,9 +20,13 @@ def identity() -> str:
         release = distribution("hanmill").version
     except PackageNotFoundError:
         release = "a checkout"
-    files = sorted(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))
-    hashes = b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)
-    return f"{release} (code {hashlib.sha256(hashes).hexdigest()[:12]})"
+    files = (file for room in ROOMS for file in (ROOT / room).rglob("*.py"))
+    return f"{release} (code {hash_of(files)[:12]})"
+
+
+def hash_of(files: Iterable[Path]) -> str:
+    """SHA-256 over the content of files, in the order of their names."""
+    return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in sorted(files))).hexdigest()
 
 
 def shadowed() -> tuple[str, str] | None:

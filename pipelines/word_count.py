@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import hashlib
 import json
 import shutil
 from collections import Counter
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import BadRecordsError, EngineError, InputError, UsageError
+from pipelines.installation import ROOT, hash_of
 from pipelines.storage.batches import DeadLetter
 from pipelines.storage.commit import AttemptFile, attempt, remove
 from pipelines.storage.manifest import (
@@ -268,10 +268,8 @@ def check_limit(text: str) -> str:
 @functools.cache
 def code_version() -> str:
     """A hash over the code that decides what is counted: results of other code are not kept."""
-    root = Path(__file__).parents[1]
-    files = [*(root / "transforms").rglob("*.py"), *(root / "pipelines/storage").glob("*.py")]
-    files += [Path(__file__), Path(__file__).with_name("tally.py")]
-    return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in sorted(files))).hexdigest()
+    files = [*(ROOT / "transforms").rglob("*.py"), *(ROOT / "pipelines/storage").glob("*.py")]
+    return hash_of([*files, Path(__file__), Path(__file__).with_name("tally.py")])
 
 
 def _nest_labels(counts: pa.Table, labels: Sequence[str]) -> pa.Table:

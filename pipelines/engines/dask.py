@@ -5,7 +5,6 @@ import logging
 import os
 import pickle
 import uuid
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
@@ -109,7 +108,7 @@ class Dask:
             ) from error
 
     def _prepare(self, client: Client, job: Job) -> None:
-        """Waits for workers, looks whether they may work for us, and begins what is kept of the run."""
+        """Looks whether the workers may work for us, and begins what is kept of the run."""
         if client.dashboard_link:
             self._tell(f"dashboard: {client.dashboard_link}")
         lock = job.directory / LOCK
@@ -133,9 +132,8 @@ class Dask:
 @contextlib.contextmanager
 def _reported(path: Path) -> Iterator[None]:
     """Dask's own report of what happens meanwhile, if the scheduler lives to tell it."""
-    with warnings.catch_warnings(), contextlib.suppress(CommClosedError, OSError, TimeoutError):
-        with performance_report(filename=str(path), mode="inline"):
-            yield
+    with contextlib.suppress(OSError, ClosedClientError), performance_report(filename=str(path), mode="inline"):
+        yield
 
 
 def _run(client: Client, job: Job, plan: Plan, report: Report) -> tuple[list[Entry], list[Entry]]:
