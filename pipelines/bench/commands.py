@@ -67,3 +67,19 @@ def bench_scheduling(
     from pipelines.bench import engines
 
     engines.bench_scheduling(engine=engine.value, shards=shards, workers=workers)
+
+
+@bench.command("profile")
+def bench_profile(inputs: Inputs, workers: Workers = 2) -> None:
+    """Where a worker's time goes; shards are cut for so many workers."""
+    from pipelines.bench import profile
+
+    profile.bench_profile(inputs, workers=workers)
+
+
+@bench.command("dictionary")
+def bench_dictionary() -> None:
+    """Seconds to compile the dictionary, and to load it compiled."""
+    from pipelines.bench import profile
+
+    profile.bench_dictionary()
