@@ -145,7 +145,6 @@ def count(
     engine_options = EngineOptions(
         engine.value, workers, scheduler, scheduler_file, tls_ca, tls_cert, tls_key, context.obj or ()
     )
-    engine_options.check()
     # Workers may have another working directory.
     out, own = out.absolute(), str(dictionary.absolute()) if dictionary else None
     added = tuple(str(path.absolute()) for path in user_dict or ())

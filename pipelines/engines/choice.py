@@ -17,9 +17,8 @@ def open_engine(
 ) -> Iterator[Engine]:
     """Connects to what the engine needs, and lets it go at the end of the block.
 
-    Raises UsageError where options do not fit the engine or its package is missing, EngineError where nobody answers.
+    Raises UsageError where the engine's package is missing, EngineError where nobody answers.
     """
-    options.check()
     if options.name == "local":
         from pipelines.engines.local import Local
 

@@ -12,7 +12,10 @@ EngineName = Literal["local", "dask", "beam"]
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """What the command line says of engines; `pipeline_options` is what stands after `--`."""
+    """What the command line says of engines; `pipeline_options` is what stands after `--`.
+
+    Raises UsageError for options that no engine, or another one, can carry out.
+    """
 
     name: EngineName = "local"
     workers: int | None = None
@@ -23,8 +26,7 @@ class EngineOptions:
     tls_key: Path | None = None
     pipeline_options: Sequence[str] = ()
 
-    def check(self) -> None:
-        """Raises UsageError for options that no engine, or another one, can carry out."""
+    def __post_init__(self) -> None:
         names = ("scheduler", "scheduler_file", "tls_ca", "tls_cert", "tls_key")
         given = ["--" + name.replace("_", "-") for name in names if getattr(self, name) is not None]
         if given and self.name != "dask":

@@ -1,0 +1,71 @@
+"""Each figure's command, over a small corpus: what it prints, and that its parts add up."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pipelines.command import hanmill
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    corpus = tmp_path_factory.mktemp("bench") / "corpus"
+    assert hanmill("sample", "--out", corpus, "--documents", 50).code == 0
+    return corpus
+
+
+@pytest.fixture(autouse=True)
+def all_cores() -> Iterator[None]:
+    """A figure of one core leaves the process bound to it."""
+    before = os.sched_getaffinity(0)
+    yield
+    os.sched_setaffinity(0, before)
+
+
+def printed(*arguments: object) -> str:
+    ended = hanmill("bench", *arguments)
+    assert ended.code == 0, ended.err
+    return ended.out
+
+
+def test_segmentation(corpus: Path) -> None:
+    lines = printed("segmentation", corpus, "--rounds", 1).splitlines()
+    assert lines[0].startswith("50 documents, ")
+    assert [line.partition(",")[0] for line in lines[1:]] == ["jieba", "rjieba", "hanmill"]
+    assert lines[1].endswith("1.0 x")
+
+
+def test_count(corpus: Path) -> None:
+    told = printed("count", corpus, "--rounds", 1, "--workers", 1)
+    assert re.findall(r"^(jieba|hanmill|the same|  \w+)", told, re.MULTILINE)[:3] == ["jieba", "hanmill", "the same"]
+    assert {"list", "map", "reduce", "finish"} <= set(re.findall(r"^  (\w+) ", told, re.MULTILINE))
+
+
+def test_engines(corpus: Path) -> None:
+    told = printed("engines", corpus, "--engine", "local", "--rounds", 1)
+    alone, together, gained = (
+        float(re.findall(pattern, told)[0])
+        for pattern in (r"1 worker +([\d.]+) s", r"2 workers +([\d.]+) s", r"E_self ([\d.]+)")
+    )
+    assert gained == pytest.approx(alone / (2 * together), abs=0.05)
+    assert "E_loop" in told
+
+
+def test_scheduling() -> None:
+    assert printed("scheduling", "--engine", "local", "--shards", 20).startswith("20 shards of nothing on local")
+
+
+def test_profile(corpus: Path) -> None:
+    seconds = dict(re.findall(r"^(\w[\w ]*?) +([\d.]+) s", printed("profile", corpus), re.MULTILINE))
+    steps = {"read", "decode", "tally", "counts", "write runs", "write entry"}
+    assert seconds.keys() == {*steps, "map"}
+    assert 0 < sum(float(seconds[step]) for step in steps) <= float(seconds["map"]) + 0.01
+    assert printed("profile", corpus)  # what was measured is as it was
+
+
+def test_dictionary() -> None:
+    compiled, loaded = (float(value) for value in re.findall(r"([\d.]+) s", printed("dictionary")))
+    assert 0 < loaded < compiled
