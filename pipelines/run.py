@@ -122,8 +122,9 @@ def _prepared(directory: Path) -> Iterator[None]:
         with lock(directory):
             yield
     except OSError as error:
-        place = error.filename or directory
-        raise InputError(f"{place}: {error.strerror or error}: the output cannot be written there") from error
+        place = Path(str(error.filename or directory))
+        why = ": the output cannot be written there" if place.is_relative_to(directory) else ""
+        raise InputError(f"{place}: {error.strerror or error}{why}") from error
 
 
 def _finished(job: Job, plan: Plan) -> Outcome | None:

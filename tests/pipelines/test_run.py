@@ -126,6 +126,14 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         run_here(Sums(tmp_path))
 
 
+def test_an_input_that_cannot_be_read_is_not_called_an_output(tmp_path: Path) -> None:
+    def fail(*_: Any) -> Any:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "/elsewhere/article.txt")
+
+    with pytest.raises(InputError, match=r"^/elsewhere/article\.txt: No such file or directory$"):
+        run_here(Sums(tmp_path), engine=Stub(fail))
+
+
 def output(directory: Path) -> None:
     """What a run leaves, as far as it is looked at before the next one."""
     part = {"name": "sums-00000-of-00001.parquet", "sha256": "", "bytes": 4, "records": 1, "offset": 0}
