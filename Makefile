@@ -6,7 +6,7 @@ REQUIREMENTS := infra/requirements
 
 .PHONY: demo test test-all lint lock clean
 
-demo: $(VENV)/.counting
+demo: $(VENV)/.records
 	rm -rf demo
 	$(BIN)/hanmill sample --out demo/corpus --documents 20000 --seed 1
 	$(BIN)/hanmill count demo/corpus --out demo/counts --by-label
@@ -25,24 +25,18 @@ lint: $(VENV)/.development
 	$(BIN)/mypy
 
 # Pinned with hashes; the package itself comes from this checkout.
-$(VENV)/.counting: setup.py $(REQUIREMENTS)/counting.txt
+$(VENV)/.%: setup.py $(REQUIREMENTS)/%.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)/counting.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)/$*.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-$(VENV)/.development: setup.py $(REQUIREMENTS)/development.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)/development.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
-	touch $@ $(VENV)/.counting
-
 # One resolution for everything; the smaller files are cut from it.
 lock:
-	uv pip compile setup.py --extra slurm --extra beam --extra train-cpu --extra dev $(UV) -o $(REQUIREMENTS)/all.txt
-	uv pip compile setup.py -c $(REQUIREMENTS)/all.txt $(UV) -o $(REQUIREMENTS)/counting.txt
-	uv pip compile setup.py --extra slurm --extra beam --extra dev -c $(REQUIREMENTS)/all.txt $(UV) -o $(REQUIREMENTS)/development.txt
-	uv pip compile setup.py --extra train -c $(REQUIREMENTS)/all.txt $(UV) -o $(REQUIREMENTS)/train.txt
+	uv pip compile setup.py --extra slurm --extra beam --extra angles --extra train-cpu --extra dev $(UV) -o $(REQUIREMENTS)/development.txt
+	uv pip compile setup.py -c $(REQUIREMENTS)/development.txt $(UV) -o $(REQUIREMENTS)/counting.txt
+	uv pip compile setup.py --extra records -c $(REQUIREMENTS)/development.txt $(UV) -o $(REQUIREMENTS)/records.txt
+	uv pip compile setup.py --extra train -c $(REQUIREMENTS)/development.txt $(UV) -o $(REQUIREMENTS)/train.txt
 UV := --generate-hashes --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate
 
 clean:

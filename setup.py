@@ -7,7 +7,8 @@ from setuptools import find_packages, setup
 DASK = ["dask>=2026.8", "distributed>=2026.8", "prometheus-client>=0.22"]
 SLURM = [*DASK, "dask-jobqueue>=0.9"]
 BEAM = ["apache-beam>=2.77", "google-crc32c>=1.7", "setuptools>=80"]  # which builds what is staged to workers
-TRAIN = ["keras>=3.15", "h5py>=3.14", "safetensors>=0.5", "tokenizers>=0.23"]
+RECORDS = ["google-crc32c>=1.7", "tokenizers>=0.23"]
+TRAIN = [*RECORDS, "keras>=3.15", "h5py>=3.14", "safetensors>=0.5"]
 
 setup(
     name="hanmill",
@@ -36,6 +37,8 @@ setup(
         "dask": DASK,
         "slurm": SLURM,
         "beam": BEAM,
+        "records": RECORDS,
+        "angles": ["scipy>=1.16"],
         "train": [*TRAIN, "tensorflow>=2.21"],
         "train-cpu": [*TRAIN, "tensorflow-cpu>=2.21"],
         "dev": [
@@ -48,6 +51,7 @@ setup(
             "pytest-xdist>=3.8",
             "rjieba>=0.2.2",
             "ruff>=0.17",
+            "tensorflow-datasets>=4.9",
         ],
     },
     entry_points={"console_scripts": ["hanmill=pipelines.cli:main"]},
