@@ -24,6 +24,12 @@ def identity() -> str:
     return f"{release} (code {hash_of(files)[:12]})"
 
 
+def code_files(*names: str) -> list[Path]:
+    """The files of code below the root that names of files and folders stand for."""
+    places = [ROOT / name for name in names]
+    return [file for place in places for file in (place.rglob("*.py") if place.is_dir() else [place])]
+
+
 def hash_of(files: Iterable[Path]) -> str:
     """SHA-256 over the content of files, in the order of their names."""
     return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in sorted(files))).hexdigest()

@@ -18,7 +18,7 @@ from typing import Any
 from pipelines.engines.job import Engine, Job, Progress
 from pipelines.errors import InputError
 from pipelines.storage.commit import lock
-from pipelines.storage.manifest import PARTS, RUN, SHARDS, File, has_size, read_json, read_manifest
+from pipelines.storage.manifest import PARTS, RUN, SHARDS, has_size, listed, read_json, read_manifest
 from pipelines.storage.resume import Plan, drop_others
 
 PACKAGES = ("hanmill", "numpy", "pyarrow", "numba", "llvmlite", "jieba")
@@ -133,8 +133,7 @@ def _finished(job: Job, plan: Plan) -> Outcome | None:
     if manifest is None or run_file is None:
         return None
     same = manifest["inputs"] == plan.inputs and job.describes(manifest)
-    files = [File(**file) for file in [*manifest["parts"], manifest["dead_letters"]] if file]
-    whole = all(has_size(job.directory, file) for file in files)
+    whole = all(has_size(job.directory, file) for file in listed(manifest))
     return Outcome(manifest, run_file, repeated=True) if same and whole else None
 
 

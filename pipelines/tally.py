@@ -66,6 +66,18 @@ _KEPT = _Kept()
 _LOADING = threading.Lock()
 
 
+def load_dictionary(dictionary: str | None, user_dictionaries: tuple[str, ...], content_hash: str) -> Dictionary:
+    """Raises InputError if the dictionaries are not those that the driver read."""
+    try:
+        with _LOADING:  # jieba compiles a dictionary in globals of its own
+            loaded = Dictionary.load(dictionary, user_dictionaries=user_dictionaries)
+    except OSError as error:
+        raise InputError(f"{error.filename}: {error.strerror}: a worker cannot read it") from error
+    if loaded.content_hash != content_hash:
+        raise InputError("a dictionary changed while the run was on, or differs between workers: start the run again")
+    return loaded
+
+
 def counter_of(
     tokenizer: Tokenizer, hmm: bool, dictionary: str | None, user_dictionaries: tuple[str, ...], content_hash: str
 ) -> WordCounter:
@@ -75,15 +87,7 @@ def counter_of(
     """
     asked = (tokenizer, hmm, dictionary, user_dictionaries, content_hash)
     if _KEPT.counter is None or _KEPT.counter[0] != asked:
-        try:
-            with _LOADING:  # jieba compiles a dictionary in globals of its own
-                loaded = Dictionary.load(dictionary, user_dictionaries=user_dictionaries)
-        except OSError as error:
-            raise InputError(f"{error.filename}: {error.strerror}: a worker cannot read it") from error
-        if loaded.content_hash != content_hash:
-            raise InputError(
-                "a dictionary changed while the run was on, or differs between workers: start the run again"
-            )
+        loaded = load_dictionary(dictionary, user_dictionaries, content_hash)
         _KEPT.counter = asked, WordCounter(Segmenter(loaded, tokenizer, hmm))
     return _KEPT.counter[1]
 

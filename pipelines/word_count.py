@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.errors import BadRecordsError, EngineError, InputError, UsageError
-from pipelines.installation import ROOT, hash_of
-from pipelines.storage.batches import DeadLetter
-from pipelines.storage.commit import AttemptFile, attempt, remove
+from pipelines.errors import EngineError, InputError
+from pipelines.installation import code_files, hash_of
+from pipelines.storage.commit import AttemptFile
+from pipelines.storage.dead_letters import check_bad_records, gather_dead_letters, most_bad, write_dead_letters
 from pipelines.storage.manifest import (
     PARTS,
     SHARDS,
@@ -25,7 +24,6 @@ from pipelines.storage.manifest import (
     Entry,
     File,
     check_configuration,
-    check_range,
     clear,
     publish,
     read_entry,
@@ -57,7 +55,14 @@ MOST_LABELS = 1000
 FAN_IN = 64
 ROWS_IN_MEMORY = 1 << 18
 STEM = "word_counts"
-DEAD_LETTERS = "dead_letters.jsonl"
+COUNTING = (
+    "transforms/compiled.py",
+    "transforms/decoding.py",
+    "transforms/document.py",
+    "transforms/double_array.py",
+    "transforms/segmentation",
+    "transforms/word_counts.py",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,8 @@ class WordCount:
         """Whether options and code are those of a finished output, and its bad records no more than are allowed."""
         totals = manifest["totals"]
         same = (manifest["configuration"], manifest["min_count"]) == (self.configuration, self.min_count)
-        return same and totals["dead_letters"] <= self._most_bad(totals["documents"] + totals["dead_letters"])
+        read = totals["documents"] + totals["dead_letters"]
+        return same and totals["dead_letters"] <= most_bad(self.max_bad_records, read=read)
 
     def map(self, shard: Shard) -> Entry:
         """Counts a shard and commits a run for each partition, sorted by word."""
@@ -129,7 +135,7 @@ class WordCount:
         runs = write_runs(
             self.directory, f"{name}.arrow", ([run] for run in partition_runs(counts, partitions=PARTITIONS))
         )
-        dead_letters = _write_dead_letters(self.directory, f"{name}.dead.jsonl", tally.dead) if tally.dead else None
+        dead_letters = write_dead_letters(self.directory, f"{name}.dead.jsonl", tally.dead)
         totals = {
             "documents": tally.total("documents"),
             "tokens": tally.total("tokens"),
@@ -182,8 +188,9 @@ class WordCount:
         if totals["tokens"] != sum(entry.totals["tokens"] for entry in reduced):
             raise EngineError(f"{self.directory}: runs and parts differ in tokens: start anew with --fresh")
         retract(self.directory)
-        dead_letters = self._gather_dead_letters(mapped)
-        self._check_bad_records(totals["dead_letters"], totals["documents"] + totals["dead_letters"])
+        dead_letters = gather_dead_letters(self.directory, mapped)
+        bad, read = totals["dead_letters"], totals["documents"] + totals["dead_letters"]
+        check_bad_records(self.directory, self.max_bad_records, bad=bad, read=read)
         labels = self._label_names(mapped) if self.by_label else []
         parts = self._write_parts(reduced, labels)
         by_label = _sum_labels(mapped)
@@ -214,31 +221,6 @@ class WordCount:
             )
         return names
 
-    def _gather_dead_letters(self, entries: Sequence[Entry]) -> File | None:
-        """Writes the dead letters of all shards in the order of source and offset."""
-        letters = []
-        for entry in entries:
-            if entry.dead_letters is not None:
-                check_range(self.directory, entry.dead_letters)
-                lines = (self.directory / entry.dead_letters.name).read_bytes().splitlines()
-                letters += [DeadLetter(**json.loads(line)) for line in lines]
-        if not letters:
-            remove(self.directory / DEAD_LETTERS)
-            return None
-        letters.sort(key=lambda letter: (letter.source, letter.offset, letter.reason))
-        return _write_dead_letters(self.directory, DEAD_LETTERS, letters)
-
-    def _most_bad(self, read: int) -> float:
-        limit = self.max_bad_records
-        return float(limit[:-1]) / 100 * read if limit.endswith("%") else float(limit)
-
-    def _check_bad_records(self, bad: int, read: int) -> None:
-        if bad > self._most_bad(read):
-            raise BadRecordsError(
-                f"{bad:,} of {read:,} records are bad, more than --max-bad-records {self.max_bad_records}: "
-                f"see {self.directory / DEAD_LETTERS}; mend the input, or allow more"
-            )
-
     def _write_parts(self, reduced: Sequence[Entry], labels: Sequence[str]) -> list[AttemptFile]:
         runs = [read_run(self.directory, entry.files[0]) for entry in reduced]
         columns = [pa.field(f"count:{label}", pa.int64()) for label in labels]
@@ -257,19 +239,10 @@ class WordCount:
                 return
 
 
-def check_limit(text: str) -> str:
-    """Returns the text of `--max-bad-records` if it is a number or a percentage; raises UsageError."""
-    digits = text.removesuffix("%")
-    if not digits.replace(".", "", int(text.endswith("%"))).isdecimal():
-        raise UsageError(f"--max-bad-records {text}: write a number, or a share such as 5%")
-    return text
-
-
 @functools.cache
 def code_version() -> str:
     """A hash over the code that decides what is counted: results of other code are not kept."""
-    files = [*(ROOT / "transforms").rglob("*.py"), *(ROOT / "pipelines/storage").glob("*.py")]
-    return hash_of([*files, Path(__file__), Path(__file__).with_name("tally.py")])
+    return hash_of(code_files(*COUNTING, "pipelines/storage", "pipelines/tally.py", "pipelines/word_count.py"))
 
 
 def _nest_labels(counts: pa.Table, labels: Sequence[str]) -> pa.Table:
@@ -301,10 +274,3 @@ def _sum_labels(entries: Sequence[Entry]) -> dict[str, dict[str, int]]:
         for label, made in entry.labels.items():
             sums.setdefault(label, Counter()).update(made)
     return {label: {"documents": made["documents"], "tokens": made["tokens"]} for label, made in sums.items()}
-
-
-def _write_dead_letters(directory: Path, name: str, letters: Sequence[DeadLetter]) -> File:
-    with attempt(directory / name) as file:
-        for letter in letters:
-            file.write((json.dumps(asdict(letter), ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
-    return File(name, file.sha256, file.size, len(letters))

@@ -14,6 +14,7 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,18 @@ class AttemptFile(io.RawIOBase):
         self.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A file that a task committed under a name of its own and that gets its final name at the end of the run."""
+
+    path: Path
+    final: Path
+
+    def commit(self) -> None:
+        """Gives the file its final name."""
+        os.replace(self.path, self.final)
 
 
 @contextlib.contextmanager

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import InputError
-from pipelines.storage.commit import AttemptFile, remove, sync_folder, write_bytes, write_json
+from pipelines.storage.commit import AttemptFile, Whole, remove, sync_folder, write_bytes, write_json
 from pipelines.storage.shards import digest
 
 SHARDS = "_shards"  # one run file and one entry for each counted shard: what later runs need not count again
 PARTS = "_parts"
 PERFORMANCE_REPORT = "dask_report.html"
+DEAD_LETTERS = "dead_letters.jsonl"
 Describe = Callable[[], dict[str, Any]]
 MANIFEST, RUN, SUCCESS, CONFIGURATION = "manifest.json", "run.json", "_SUCCESS", "configuration.json"
 
@@ -123,6 +124,12 @@ def check_configuration(directory: Path, configuration: dict[str, Any]) -> None:
         raise InputError(f"{directory} holds a run with other options ({told}): name another --out, or add --fresh")
 
 
+def listed(manifest: dict[str, Any]) -> list[File]:
+    """All files of an output that its manifest lists: parts, what stands beside them, dead letters."""
+    files = [*manifest.get("parts", []), *manifest.get("metadata", []), manifest.get("dead_letters")]
+    return [File(**file) for file in files if file]
+
+
 def retract(directory: Path) -> None:
     """Takes back that an output is finished, before anything of it changes."""
     remove(directory / SUCCESS)
@@ -131,9 +138,9 @@ def retract(directory: Path) -> None:
 
 def clear(directory: Path) -> None:
     """Removes what runs left in an output folder, `_SUCCESS` first; other files stay."""
-    parts = [part["name"] for part in (read_manifest(directory) or {}).get("parts", [])]
+    parts = [file.name for file in listed(read_manifest(directory) or {})]
     retract(directory)
-    for name in (*parts, MANIFEST, RUN, "report.html", PERFORMANCE_REPORT, "dead_letters.jsonl"):
+    for name in (*parts, MANIFEST, RUN, "report.html", PERFORMANCE_REPORT, DEAD_LETTERS):
         with contextlib.suppress(FileNotFoundError):
             (directory / name).unlink()
     for folder in (SHARDS, PARTS):
@@ -142,7 +149,7 @@ def clear(directory: Path) -> None:
 
 
 def publish(
-    directory: Path, attempts: Iterable[AttemptFile], manifest: dict[str, Any], describe: Describe, *, old: str
+    directory: Path, attempts: Iterable[AttemptFile | Whole], manifest: dict[str, Any], describe: Describe, *, old: str
 ) -> None:
     """Replaces the output: `_SUCCESS` goes, new parts come in, old ones (`old`, a pattern) go, `_SUCCESS` comes last.
 
@@ -170,22 +177,22 @@ def verify(directory: Path) -> list[str]:
     if not success.exists():
         raise InputError(f"{directory}: no finished output there (no {SUCCESS}): run the command that writes it again")
     wrong: list[str] = []
-    listed: list[File] = []
+    files: list[File] = []
     content = read_manifest(directory)
     if content is None:
         wrong.append(f"{manifest}: differs from what {SUCCESS} says: run the same command again")
     else:
-        listed += [File(**file) for file in [*content["parts"], content["dead_letters"]] if file]
+        files += listed(content)
         if read_json(directory / SHARDS / CONFIGURATION) != content["configuration"]:
             wrong.append(f"{directory / SHARDS / CONFIGURATION}: differs from the manifest: remove it")
     for entry in (directory / SHARDS).glob("*.json"):
         if entry.name == CONFIGURATION:
             continue
         try:
-            listed += Entry.of(entry.read_bytes()).all_files
+            files += Entry.of(entry.read_bytes()).all_files
         except (ValueError, KeyError, TypeError):
             wrong.append(f"{entry}: not a whole entry: remove it, and the next run counts its shard again")
-    wrong += [problem for file in listed if (problem := check_file(directory, file))]
+    wrong += [problem for file in files if (problem := check_file(directory, file))]
     return wrong
 
 

@@ -33,7 +33,7 @@ class Source:
 
     `version`: what changes with the content (time of change, etag, or CRC). `encoding` is "auto" where every document
     is decided by itself. `member`: (offset of the local header, compressed bytes, method) inside a zip archive.
-    `problem`: why a member cannot be read.
+    `problem`: why a member cannot be read. `split`: the part of a data set that it was named for, if any.
     """
 
     path: str
@@ -46,11 +46,12 @@ class Source:
     name: str = ""
     member: tuple[int, int, int] | None = None
     problem: str = ""
+    split: str = ""
 
     @property
     def identity(self) -> tuple[str, ...]:
         """What a fingerprint covers."""
-        return (self.place, self.label, str(self.size), self.version, self.format, self.encoding, self.problem)
+        return (self.place, self.label, str(self.size), self.version, self.format, self.encoding, self.problem, self.split)
 
     @property
     def wide(self) -> bool:

@@ -46,9 +46,22 @@ class Segmenter:
         """The tokens of one text, white space included, in order; joined they are the text, except for `search`."""
         if self.tokenizer == "characters":
             return list(text)
+        tokens = self.spans(text)
+        bounds = zip(tokens["begin"].tolist(), tokens["end"].tolist(), strict=True)
+        return [text[begin:end] for begin, end in bounds]
+
+    def spans(self, text: str) -> npt.NDArray[np.void]:
+        """Where the tokens of one text lie: fields `begin` and `end`, uint32 [tokens], characters.
+
+        >>> Segmenter().spans("我来到北京")["end"].tolist()
+        [1, 3, 5]
+        """
         points, _ = code_points([text])
         data, size = self.dictionary, len(points)
         codes, tokens = np.empty(size, np.uint16), np.empty(size, TOKEN)
+        if self.tokenizer == "characters":
+            tokens["begin"], tokens["end"] = np.arange(size), np.arange(1, size + 1)
+            return tokens
         count = kernels.cut(
             points,
             data.table,
@@ -68,8 +81,7 @@ class Segmenter:
         if self.tokenizer == "search":
             words, tokens = tokens, np.empty(3 * size, TOKEN)
             count = kernels.expand_for_search(codes, data.nodes, words, count, tokens)
-        bounds = zip(tokens["begin"][:count].tolist(), tokens["end"][:count].tolist(), strict=True)
-        return [text[begin:end] for begin, end in bounds]
+        return tokens[:count]
 
     def count(self, texts: Iterable[str]) -> WordCounts:
         """Counts words and the documents that hold them; tokens that are only white space are left out.

@@ -1,0 +1,96 @@
+"""What a shard's examples become: records of a task, by output file, and dead letters of those that are bad."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.storage.batches import Batch, DeadLetter
+from pipelines.storage.record_tables import BY_KEY, to_table
+from transforms.decoding import decode
+from transforms.splits import Splits
+from transforms.tasks.masked_language_model import MaskedLanguageModel
+from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema, check
+from transforms.tasks.task import Task
+from transforms.wordpiece import Tokens, WordPiece
+
+
+class ShardRecords:
+    """The records of a shard."""
+
+    def __init__(self, task: Task, wordpiece: WordPiece, splits: Splits, *, replace_errors: bool) -> None:
+        self.task, self.wordpiece, self.splits, self.replace_errors = task, wordpiece, splits, replace_errors
+        self.dead: list[DeadLetter] = []
+        self.totals = Counter(documents=0, records=0, tokens=0)
+        self.labels: dict[str, dict[str, int]] = {}
+        self._tables: dict[int, list[pa.Table]] = {}
+
+    def add(self, batch: Batch, *, split: str) -> None:
+        """Makes records of a batch of inputs. `split`: what they were named for, if anything."""
+        self.dead += batch.dead
+        found = list(self._examples(batch))
+        unique = list(dict.fromkeys(text for _, example in found for text in example.texts))
+        tokens = dict(zip(unique, self.wordpiece.tokenize(unique), strict=True))
+        made: dict[int, list[tuple[Record, int, int]]] = {}
+        for document, example in found:
+            try:
+                records = list(self._checked(example, [tokens[text] for text in example.texts]))
+            except BadRecord as error:
+                self.dead.append(batch.dead_letter(document, str(error)))
+                continue
+            rows = made.setdefault(self.splits.place(example.id, split=split), [])
+            rows += [(record, self.splits.key(example.id, number), number) for number, record in enumerate(records)]
+            self.totals["documents"] += 1
+            self._count(records)
+        for file, rows in made.items():
+            records, keys, numbers = zip(*rows, strict=True)
+            table = to_table(records, held_schema(self.task), keys=keys, numbers=numbers)
+            self._tables.setdefault(file, []).append(table)
+
+    def _examples(self, batch: Batch) -> Iterator[tuple[int, Example]]:
+        """Number of the document and example."""
+        errors = "replace" if self.replace_errors else "strict"
+        decoded = decode(batch.data, batch.offsets, encoding=batch.encoding, errors=errors, strip_bom=batch.strip_bom)
+        self.dead += [batch.dead_letter(document, reason) for document, reason in decoded.failures.items()]
+        whole = decoded.points.tobytes().decode("utf-32-le")
+        bounds = decoded.offsets.tolist()
+        for document, (begin, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+            if document in decoded.failures:
+                continue
+            try:
+                for example in self.task.examples(whole[begin:end].rstrip("\r\n"), batch.labels[document]):
+                    if isinstance(example, BadRecord):
+                        self.dead.append(batch.dead_letter(document, str(example)))
+                    else:
+                        yield document, example
+            except BadRecord as error:
+                self.dead.append(batch.dead_letter(document, str(error)))
+
+    def _checked(self, example: Example, tokens: Sequence[Tokens]) -> Iterator[Record]:
+        for record in self.task.records(example, tokens):
+            check(record, schema=held_schema(self.task), labels=self.task.labels)
+            yield record
+
+    def _count(self, records: Sequence[Record]) -> None:
+        self.totals["records"] += len(records)
+        self.totals["tokens"] += sum(len(record["ids"]) for record in records)
+        for name, kind in self.task.schema.items():
+            if kind is Kind.LABEL:
+                for record in records:
+                    made = self.labels.setdefault(record[name], {"documents": 0, "tokens": 0})
+                    made["documents"] += 1
+                    made["tokens"] += len(record["ids"])
+
+    def table(self, file: int) -> list[pa.Table]:
+        """The records for an output file, sorted by key; none or one table."""
+        tables = self._tables.get(file)
+        if not tables:
+            return []
+        table = pa.concat_tables(tables)
+        return [table.take(pc.sort_indices(table, sort_keys=BY_KEY))]
+
+
+def held_schema(task: Task) -> Schema:
+    """What runs hold of a record: more than it will have where texts are packed together later."""
+    return task.held if isinstance(task, MaskedLanguageModel) else task.schema

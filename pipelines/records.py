@@ -1,0 +1,229 @@
+"""Records of a task: examples are tokenized and checked, shuffled by hash, and written as TFRecord files."""
+
+import functools
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from shutil import rmtree
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.data_set import describe_data_set, stem
+from pipelines.errors import InputError
+from pipelines.examples import ShardRecords, held_schema
+from pipelines.installation import code_files, hash_of
+from pipelines.storage.commit import Whole, attempt
+from pipelines.storage.dead_letters import check_bad_records, gather_dead_letters, most_bad, write_dead_letters
+from pipelines.storage.manifest import (
+    PARTS,
+    SHARDS,
+    Describe,
+    Entry,
+    File,
+    check_configuration,
+    clear,
+    publish,
+    read_entry,
+    reduce_fingerprint,
+    retract,
+    write_entry,
+)
+from pipelines.storage.readers import read_batches
+from pipelines.storage.record_tables import BY_KEY, from_table, table_schema
+from pipelines.storage.resume import Plan, drop_others, make_plan, written
+from pipelines.storage.shards import Shard, digest
+from pipelines.storage.sources import Reading, Source, discover
+from pipelines.storage.tables import read_run, write_runs
+from pipelines.task_options import TaskOptions, open_task
+from pipelines.word_count import COUNTING
+from transforms.splits import Splits
+from transforms.tasks.masked_language_model import MaskedLanguageModel
+from transforms.tasks.record import Kind, Record, Schema
+from transforms.tasks.task import Task
+from transforms.tfrecord import Feature, encode_example, frame
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The job. A partition is an output file, in which records come in the order of a hash of their id."""
+
+    inputs: tuple[tuple[str, str], ...]  # what each was named for, if anything, and what it names
+    directory: Path
+    task: TaskOptions
+    reading: Reading = Reading()
+    splits: Splits = Splits()
+    shard_bytes: int = 32 << 20
+    max_bad_records: str = "5%"
+
+    name: ClassVar[str] = "records"
+
+    @property
+    def partitions(self) -> int:
+        return sum(map(len, self.splits.ranges.values()))
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """The options that decide what the records are."""
+        reading = asdict(self.reading)
+        del reading["patterns"]  # they decide which inputs there are, and inputs may change
+        splits = asdict(self.splits)
+        return {"job": self.name, **self.task.configuration, **{f"split_{key}": splits[key] for key in splits}, **reading}
+
+    def plan(self, *, workers: int, fresh: bool = False) -> Plan:
+        """Raises InputError for missing inputs, bad files, and for a folder that holds another configuration."""
+        sources = self._sources()
+        open_task(self.task)
+        if fresh:  # not before it is known that there is something to write
+            clear(self.directory)
+        check_configuration(self.directory, self.configuration)
+        configuration = digest([self.configuration, code_version()])
+        return make_plan(
+            self.directory, sources, configuration=configuration, workers=workers, shard_bytes=self.shard_bytes
+        )
+
+    def _sources(self) -> list[Source]:
+        found: dict[str, Source] = {}
+        for split, given in self.inputs:
+            for source in discover([given], self.reading):
+                before = found.setdefault(source.place, replace(source, split=split))
+                if before.split != split:
+                    raise InputError(f"{source.place}: named for {before.split or 'no split'} and {split or 'for none'}")
+        return [found[place] for place in sorted(found)]
+
+    def describes(self, manifest: dict[str, Any]) -> bool:
+        """Whether options are those of a finished output, and its bad records no more than are allowed."""
+        totals = manifest["totals"]
+        read = totals["documents"] + totals["dead_letters"]
+        same = bool(manifest["configuration"] == self.configuration)
+        return same and totals["dead_letters"] <= most_bad(self.max_bad_records, read=read)
+
+    def map(self, shard: Shard) -> Entry:
+        """Makes the records of a shard and commits a run for each output file, sorted by key."""
+        task, wordpiece = open_task(self.task)
+        made = ShardRecords(task, wordpiece, self.splits, replace_errors=self.reading.errors == "replace")
+        for split, pieces in itertools.groupby(shard.slices, lambda piece: piece.source.split):
+            for batch in read_batches(list(pieces), self.reading):
+                made.add(batch, split=split)
+        name = f"{SHARDS}/{shard.fingerprint}"
+        runs = write_runs(self.directory, f"{name}.arrow", map(made.table, range(self.partitions)))
+        dead_letters = write_dead_letters(self.directory, f"{name}.dead.jsonl", made.dead)
+        totals = {**made.totals, "dead_letters": len(made.dead), "bytes": shard.size}
+        entry = Entry(shard.fingerprint, runs, totals, made.labels, dead_letters)
+        write_entry(self.directory / SHARDS, entry, slices=written(shard.slices))
+        return entry
+
+    def reduce(self, partition: int, entries: Sequence[Entry]) -> Entry:
+        """Writes an output file of the runs for it, which are held in memory; raises InputError for a damaged run."""
+        fingerprint = reduce_fingerprint(partition, entries)
+        folder = self.directory / PARTS
+        folder.mkdir(exist_ok=True)
+        if (done := read_entry(folder, fingerprint)) is not None:
+            return done
+        task, _ = open_task(self.task)
+        tables = [table for entry in entries for table in read_run(self.directory, entry.files[partition])]
+        table = pa.concat_tables([table_schema(held_schema(task)).empty_table(), *tables]).sort_by(BY_KEY)
+        records = list(_in_order(task, table, self._labels(entries)))
+        name = f"{PARTS}/{fingerprint}.tfrecord"
+        with attempt(self.directory / name) as file:
+            for piece in frame(records):
+                file.write(piece)
+        entry = Entry(fingerprint, (File(name, file.sha256, file.size, len(records)),), {"records": len(records)})
+        write_entry(folder, entry)
+        return entry
+
+    def finish(
+        self, plan: Plan, mapped: Sequence[Entry], reduced: Sequence[Entry], describe: Describe
+    ) -> dict[str, Any]:
+        """Gives the files their names and puts beside them what tells of them; returns the manifest.
+
+        Raises BadRecordsError over the threshold; then the dead letters are there, but no `_SUCCESS`.
+        """
+        totals = Counter[str]()
+        for entry in mapped:
+            totals.update(entry.totals)
+        retract(self.directory)
+        dead_letters = gather_dead_letters(self.directory, mapped)
+        bad, read = totals["dead_letters"], totals["documents"] + totals["dead_letters"]
+        check_bad_records(self.directory, self.max_bad_records, bad=bad, read=read)
+        task, _ = open_task(self.task)
+        parts, listed, splits = [], [], {}
+        for split, numbers in self.splits.ranges.items():
+            files = [reduced[number].files[0] for number in numbers]
+            splits[split] = [(file.records, file.bytes) for file in files]
+            for place, file in enumerate(files):
+                name = f"{stem(task.name)}_{split}.tfrecord-{place:05d}-of-{len(files):05d}"
+                parts.append(Whole(self.directory / file.name, self.directory / name))
+                listed.append(asdict(replace(file, name=name)))
+        content = {
+            "job": self.name,
+            "task": task.name,
+            "configuration": self.configuration,
+            "inputs": plan.inputs,
+            "totals": {key: totals[key] for key in ("documents", "tokens", "bytes", "dead_letters")}
+            | {"records": sum(entry.totals["records"] for entry in reduced)},
+            "splits": {split: sum(records for records, _ in files) for split, files in splits.items()},
+            "labels": self._labels(mapped),
+            "parts": listed,
+            "dead_letters": dead_letters and asdict(dead_letters),
+        }
+        beside = describe_data_set(self.directory, self.task, task, content, files=splits)
+        content["metadata"] = [asdict(File(file.final.name, file.sha256, file.size, 0)) for file in beside]
+        publish(self.directory, [*parts, *beside], content, describe, old=f"{stem(task.name)}_*.tfrecord-*")
+        drop_others(self.directory, mapped)
+        rmtree(self.directory / PARTS, ignore_errors=True)
+        return content
+
+    def _labels(self, entries: Sequence[Entry]) -> dict[str, list[str]]:
+        """Features that are labels, and the labels: those of the schema, or else all that the data has."""
+        task, _ = open_task(self.task)
+        known = {name: list(labels) for name, labels in task.labels.items()}
+        for name, kind in task.schema.items():
+            if kind is Kind.LABEL and name not in known:
+                known[name] = sorted({label for entry in entries for label in entry.labels})
+        return known
+
+
+def _in_order(task: Task, table: pa.Table, labels: Mapping[str, Sequence[str]]) -> Iterator[bytes]:
+    """The records of an output file, serialized; those with one key and id by their content."""
+    numbers = {name: {label: number for number, label in enumerate(known)} for name, known in labels.items()}
+    encode = functools.partial(_encode, schema=task.schema, numbers=numbers)
+    records = from_table(table, held_schema(task))
+    if isinstance(task, MaskedLanguageModel) and task.across:
+        yield from map(encode, task.packed(records))
+        return
+    keys = zip(*(table[name].to_pylist() for name, _ in BY_KEY), strict=True)
+    for _, alike in itertools.groupby(zip(keys, records, strict=True), lambda row: row[0]):
+        yield from sorted(encode(record) for _, record in alike)
+
+
+def _encode(record: Record, *, schema: Schema, numbers: Mapping[str, Mapping[str, int]]) -> bytes:
+    """The `tf.train.Example` of a record."""
+    features: dict[str, Feature] = {}
+    for name, kind in schema.items():
+        value = record[name]
+        match kind:
+            case Kind.INTEGER:
+                features[name] = np.array([value])
+            case Kind.INTEGERS:
+                features[name] = np.asarray(value)
+            case Kind.TEXT:
+                features[name] = [value.encode()]
+            case Kind.TEXTS:
+                features[name] = [item.encode() for item in value]
+            case Kind.LABEL:
+                features[name] = np.array([numbers[name][value]])
+            case Kind.LABELS:
+                features[name] = np.array([numbers[name][item] for item in value], np.int64)
+    return encode_example(features)
+
+
+@functools.cache
+def code_version() -> str:
+    """A hash over the code that decides what records hold: results of other code are not kept."""
+    making = ("transforms/tasks", "transforms/splits.py", "transforms/vocabulary.py", "transforms/wordpiece.py")
+    running = ("examples.py", "records.py", "storage", "task_options.py")
+    return hash_of(code_files(*COUNTING, *making, "transforms/tfrecord.py", *(f"pipelines/{name}" for name in running)))

@@ -1,0 +1,56 @@
+"""Records of a task as Arrow tables, as runs hold them between map and reduce."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from transforms.tasks.record import Kind, Record, Schema
+
+_TYPES = {
+    Kind.INTEGER: pa.int64(),
+    Kind.INTEGERS: pa.list_(pa.int32()),
+    Kind.TEXT: pa.string(),
+    Kind.TEXTS: pa.list_(pa.string()),
+    Kind.LABEL: pa.string(),
+    Kind.LABELS: pa.list_(pa.string()),
+}
+KEYS = [("key", pa.uint64()), ("number", pa.int32())]
+BY_KEY = [("key", "ascending"), ("id", "ascending"), ("number", "ascending")]
+
+
+def to_table(records: Sequence[Record], schema: Schema, *, keys: Sequence[int], numbers: Sequence[int]) -> pa.Table:
+    """A row a record: its place in the order of the partition (`key`, `id`, `number`), and its features."""
+    columns = [pa.array(keys, pa.uint64()), pa.array(numbers, pa.int32())]
+    columns += [_column([record[name] for record in records], kind) for name, kind in schema.items()]
+    return pa.table(columns, schema=table_schema(schema))
+
+
+def table_schema(schema: Schema) -> pa.Schema:
+    """The columns of a run of such records."""
+    return pa.schema([*KEYS, *((name, _TYPES[kind]) for name, kind in schema.items())])
+
+
+def _column(values: Sequence[Any], kind: Kind) -> pa.Array:
+    if kind is not Kind.INTEGERS:
+        return pa.array(values, _TYPES[kind])
+    offsets = np.zeros(len(values) + 1, np.int32)
+    np.cumsum([len(value) for value in values], out=offsets[1:])
+    flat = np.concatenate([np.empty(0, np.int32), *values], dtype=np.int32, casting="same_kind")
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
+
+
+def from_table(table: pa.Table, schema: Schema) -> Iterator[Record]:
+    """The records of a table, in its order: integers as arrays int32, all else as Python's own."""
+    columns = [_values(table[name].combine_chunks(), kind) for name, kind in schema.items()]
+    for values in zip(*columns, strict=True):
+        yield dict(zip(schema, values, strict=True))
+
+
+def _values(column: pa.Array, kind: Kind) -> Sequence[Any]:
+    if kind is not Kind.INTEGERS:
+        return column.to_pylist()  # type: ignore[no-any-return]
+    flat = np.asarray(column.values)
+    offsets = np.asarray(column.offsets).tolist()
+    return [flat[begin:end] for begin, end in zip(offsets[:-1], offsets[1:], strict=True)]

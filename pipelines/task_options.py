@@ -1,0 +1,104 @@
+"""The options that decide what the records of a task hold, and the task made of them, once in each worker."""
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import InputError, UsageError
+from pipelines.tally import load_dictionary
+from transforms.segmentation import Segmenter
+from transforms.tasks.task import TASKS, Task
+from transforms.vocabulary import Vocabulary
+from transforms.wordpiece import WordPiece
+
+_NEEDS_SCHEMA = ("relation-extraction", "event-extraction")
+_TAKES_SCHEMA = (*_NEEDS_SCHEMA, "text-classification")
+DEFAULT_STRIDE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """A task with its files; hashes stand for their content in what is compared between runs.
+
+    Raises UsageError for options that the task does not take, or needs, and InputError for a bad file.
+    """
+
+    name: str
+    vocabulary: Path
+    schema: Path | None = None
+    max_length: int = 0  # the task's own
+    stride: int = 0
+    across: bool = False
+    cased: bool = False
+    dictionary_hash: str = ""  # for words that are masked as a whole
+
+    def __post_init__(self) -> None:
+        if self.schema is None and self.name in _NEEDS_SCHEMA:
+            raise UsageError(f"{self.name} needs --schema FILE: the organisers' list of its labels")
+        if self.schema is not None and self.name not in _TAKES_SCHEMA:
+            raise UsageError(f"--schema: {self.name} has no labels; only {', '.join(_TAKES_SCHEMA)} take it")
+        if self.stride and self.name != "reading-comprehension":
+            raise UsageError(f"--stride: {self.name} has no windows; only reading-comprehension takes it")
+        if self.across and self.name != "masked-language-model":
+            raise UsageError(f"--across-documents: {self.name} packs nothing; only masked-language-model takes it")
+        if not 0 <= self.max_length <= 1 << 16 or 0 < self.max_length < 8:
+            raise UsageError(f"--max-length {self.max_length}: between 8 and {1 << 16:,} tokens")
+
+    @property
+    def length(self) -> int:
+        """The most tokens that a record has."""
+        return self.max_length or int(TASKS[self.name].default_length)
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """What records depend on."""
+        return {
+            "task": self.name,
+            "vocabulary": read_hash(self.vocabulary),
+            "schema": self.schema and read_hash(self.schema),
+            "max_length": self.length,
+            "stride": self.stride or DEFAULT_STRIDE if self.name == "reading-comprehension" else None,
+            "across_documents": self.across,
+            "cased": self.cased,
+            "dictionary": self.dictionary_hash,
+        }
+
+
+def read_hash(path: Path) -> str:
+    """SHA-256 of a file; raises InputError."""
+    return hashlib.sha256(read_file(path)).hexdigest()
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a small file; raises InputError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+
+
+@functools.lru_cache(maxsize=1)
+def open_task(options: TaskOptions) -> tuple[Task, WordPiece]:
+    """The task and its tokenizer, made once a process; raises InputError for a bad vocabulary or schema."""
+    try:
+        vocabulary = Vocabulary.of(read_file(options.vocabulary), name=str(options.vocabulary))
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    kind, more = TASKS[options.name], dict[str, Any]()
+    labels: dict[str, tuple[str, ...]] = {}
+    if options.schema is not None:
+        try:
+            labels = kind.read_labels(read_file(options.schema))
+        except ValueError as error:
+            raise InputError(f"{options.schema}: {error}") from error
+        if not all(labels.values()):
+            raise InputError(f"{options.schema}: no label in it")
+    if options.name == "masked-language-model":
+        segmenter = Segmenter(load_dictionary(None, (), options.dictionary_hash))
+        more = {"word_ends": lambda text: segmenter.spans(text)["end"], "across": options.across}
+    elif options.name == "reading-comprehension":
+        more = {"stride": options.stride or DEFAULT_STRIDE}
+    task: Task = kind(vocabulary, options.length, labels, **more)
+    return task, WordPiece(vocabulary, lowercase=not options.cased)

@@ -1,0 +1,71 @@
+"""Entity linking, CCKS2019's format: mentions in a short text and the entities of a knowledge base they stand for."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from transforms.tasks.json_input import json_object, text_field
+from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema, content_id
+from transforms.tasks.spans import columns, placed
+from transforms.vocabulary import Vocabulary
+from transforms.wordpiece import Tokens, pair
+
+
+@dataclass(frozen=True, slots=True)
+class EntityLinking:
+    """Records: a text, its mentions, and the id of each one's entity, `NIL` for none; candidates are not frozen in."""
+
+    vocabulary: Vocabulary
+    max_length: int
+    labels: Mapping[str, Sequence[str]]
+
+    name: ClassVar[str] = "entity-linking"
+    reads: ClassVar[str] = "lines"
+    default_length: ClassVar[int] = 128
+    schema: ClassVar[Schema] = {
+        "id": Kind.TEXT,
+        "text": Kind.TEXT,
+        "ids": Kind.INTEGERS,
+        "begins": Kind.INTEGERS,
+        "ends": Kind.INTEGERS,
+        "mention_begins": Kind.INTEGERS,
+        "mention_ends": Kind.INTEGERS,
+        "entities": Kind.TEXTS,
+    }
+
+    def examples(self, text: str, label: str) -> Iterator[Example | BadRecord]:
+        """The example of a line."""
+        row = json_object(text)
+        said = text_field(row, "text")
+        yield Example(str(row.get("text_id") or content_id(said)), (said,), row.get("mention_data") or [])
+
+    def records(self, example: Example, tokens: Sequence[Tokens]) -> Iterator[Record]:
+        """The one record of an example."""
+        text, (of_text,) = example.texts[0], tokens
+        encoding = pair(of_text, vocabulary=self.vocabulary, max_length=self.max_length)
+        mentions, entities = [], []
+        for number, item in enumerate(example.gold):
+            of = f"mention_data, item {number}: "
+            mention = text_field(item, "mention", of=of)
+            try:
+                offset = int(item["offset"])
+            except (KeyError, TypeError, ValueError):
+                raise BadRecord(f"{of}field 'offset' is missing or no number") from None
+            mentions.append(placed(text, mention, offset, of_text, name="mention"))
+            entities.append(text_field(item, "kb_id", of=of))
+        mention_begins, mention_ends = columns(mentions)
+        yield {
+            "id": example.id,
+            "text": text,
+            "ids": encoding.ids,
+            "begins": encoding.begins,
+            "ends": encoding.ends,
+            "mention_begins": mention_begins,
+            "mention_ends": mention_ends,
+            "entities": entities,
+        }
+
+    def marks(self, record: Record) -> Iterator[tuple[int, int, str]]:
+        """What a person wants to see in the text."""
+        for place, entity in enumerate(record["entities"]):
+            yield int(record["mention_begins"][place]), int(record["mention_ends"][place]), entity

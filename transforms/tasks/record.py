@@ -1,0 +1,85 @@
+"""What a record of a task holds: typed features, checked before they are written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Record = dict[str, Any]
+
+
+class BadRecord(ValueError):  # noqa: N818  a record is bad as a letter is dead; it is kept, not raised past its batch
+    """An example that no record can be made of, and why."""
+
+
+class Kind(Enum):
+    """The type of a feature: what it is in memory while records are made, and in a TFRecord."""
+
+    INTEGER = "integer"  # int; int64
+    INTEGERS = "integers"  # int32 [n]; int64 [n]
+    TEXT = "text"  # str; UTF-8
+    TEXTS = "texts"  # list of str; UTF-8
+    LABEL = "label"  # str; int64, its place in the list of labels
+    LABELS = "labels"  # list of str; int64 [n]
+
+
+Schema = Mapping[str, Kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One example of a task: the texts that are to be tokenized, and its gold, which only the task reads.
+
+    `id` decides split and place; it does not change when the corpus grows.
+    """
+
+    id: str
+    texts: tuple[str, ...]
+    gold: Any = None
+
+
+def content_id(text: str) -> str:
+    """The id of an example that has none: 16 hexadecimal digits of its text's BLAKE2b.
+
+    >>> content_id("中国")
+    'a397a42c3b47c478'
+    """
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def check(record: Record, *, schema: Schema, labels: Mapping[str, Sequence[str]]) -> None:
+    """Raises BadRecord for a record that is not as its schema says.
+
+    Features must be those of the schema, and labels known. `*begins` and `*ends` are spans of the record's text (of
+    its context, where it has one): as many of one as of the other, none of them empty or outside of the text; those of
+    tokens are -1 at special ones, and point at the question in segment 0.
+    """
+    if record.keys() != schema.keys():
+        raise BadRecord(f"features {sorted(record.keys() ^ schema.keys())} are missing or too many")
+    for name, known in labels.items():
+        values = record[name] if schema[name] is Kind.LABELS else [record[name]]
+        if unknown := set(values).difference(known):
+            raise BadRecord(f"{name}: {min(unknown)!r} is not in the schema")
+    text = record.get("context", record.get("text"))
+    if text is None:
+        return
+    for name in schema:
+        if name.endswith("_begins"):
+            _check_spans(record[name], record[name[:-6] + "ends"], size=len(text), name=name[:-7])
+    inside = record["begins"] >= 0
+    if "segments" in schema:
+        asked = inside & (record["segments"] == 0)
+        _check_spans(record["begins"][asked], record["ends"][asked], size=len(record["question"]), name="token")
+        inside &= record["segments"] == 1
+    _check_spans(record["begins"][inside], record["ends"][inside], size=len(text), name="token")
+
+
+def _check_spans(begins: npt.NDArray[np.int32], ends: npt.NDArray[np.int32], *, size: int, name: str) -> None:
+    if len(begins) != len(ends):
+        raise BadRecord(f"{name}: {len(begins)} begins and {len(ends)} ends")
+    if len(begins) and (begins.min() < 0 or ends.max() > size or (ends - begins).min() < 1):
+        raise BadRecord(f"{name}: a span is empty or lies outside of the text of {size} characters")

@@ -1,0 +1,62 @@
+"""Where an annotation stands in its text, for data that gives its string and no good offset."""
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+from transforms.tasks.record import BadRecord
+from transforms.wordpiece import Tokens
+
+Spans = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
+
+
+def occurrences(text: str, part: str) -> list[tuple[int, int]]:
+    """Every place where a string stands, overlapping ones too; if nowhere, where it does but for case.
+
+    >>> occurrences("aBab", "ab"), occurrences("aaa", "aa")
+    ([(2, 4)], [(0, 2), (1, 3)])
+    >>> occurrences("《Abc》", "ABC")
+    [(1, 4)]
+    """
+    if not part:
+        return []
+    for flags in (re.NOFLAG, re.IGNORECASE):
+        pattern = re.compile(f"(?=({re.escape(part)}))", flags)
+        if found := [match.span(1) for match in pattern.finditer(text)]:
+            return found
+    return []
+
+
+def first(text: str, part: str, tokens: Tokens, *, name: str) -> tuple[int, int]:
+    """Where a string stands first, rather where tokens begin and end than inside of them (`98` in `1987`).
+
+    Raises BadRecord if it stands nowhere.
+    """
+    found = occurrences(text, part)
+    if not found:
+        raise BadRecord(f"{name} {part!r} does not stand in the text")
+    begins, ends = set(tokens.begins.tolist()), set(tokens.ends.tolist())
+    return next((span for span in found if span[0] in begins and span[1] in ends), found[0])
+
+
+def placed(text: str, part: str, begin: int, tokens: Tokens, *, name: str) -> tuple[int, int]:
+    """The span of a string at a given offset; where it does not stand there, the occurrence nearest to it.
+
+    Raises BadRecord if it stands nowhere.
+    """
+    end = begin + len(part)
+    if part and 0 <= begin and text[begin:end].lower() == part.lower():
+        return begin, end
+    if begin < 0:
+        return first(text, part, tokens, name=name)
+    found = occurrences(text, part)
+    if not found:
+        raise BadRecord(f"{name} {part!r} does not stand in the text, at offset {begin} or elsewhere")
+    return min(found, key=lambda span: abs(span[0] - begin))
+
+
+def columns(spans: list[tuple[int, int]]) -> Spans:
+    """Begins and ends as int32 [n] each."""
+    table = np.array(spans, np.int32).reshape(-1, 2)
+    return table[:, 0].copy(), table[:, 1].copy()

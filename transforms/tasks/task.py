@@ -1,0 +1,64 @@
+"""What a task is, and all there are."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Protocol
+
+from transforms.tasks.entity_linking import EntityLinking
+from transforms.tasks.event_extraction import EventExtraction
+from transforms.tasks.masked_language_model import MaskedLanguageModel
+from transforms.tasks.reading_comprehension import ReadingComprehension
+from transforms.tasks.record import BadRecord, Example, Record, Schema
+from transforms.tasks.relation_extraction import RelationExtraction
+from transforms.tasks.text_classification import TextClassification
+from transforms.vocabulary import Vocabulary
+from transforms.wordpiece import Tokens
+
+# How inputs are read: documents, lines and rows as for counting; JSON lines; JSON documents.
+Reads = Literal["texts", "lines", "documents"]
+
+
+class Task(Protocol):
+    """From what an input says to records: texts are tokenized in batches between `examples` and `records`."""
+
+    name: ClassVar[str]
+    reads: ClassVar[Reads]
+    default_length: ClassVar[int]
+    schema: ClassVar[Schema]
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+    @property
+    def max_length(self) -> int:
+        """The most tokens that a record has."""
+        ...
+
+    @property
+    def labels(self) -> Mapping[str, Sequence[str]]:
+        """Features that are labels, and the labels in the order of their numbers."""
+        ...
+
+    def examples(self, text: str, label: str) -> Iterator[Example | BadRecord]:
+        """The examples of a text, bad ones among them; raises BadRecord where the text as a whole is bad."""
+        ...
+
+    def records(self, example: Example, tokens: Sequence[Tokens]) -> Iterator[Record]:
+        """The records of an example, given the tokens of each of its texts; raises BadRecord."""
+        ...
+
+    def marks(self, record: Record) -> Iterator[tuple[int, int, str]]:
+        """Begin, end and meaning of the spans that a person wants to see in the text of a record that was read."""
+        ...
+
+
+TASKS: dict[str, type[Any]] = {
+    task.name: task
+    for task in (
+        MaskedLanguageModel,
+        TextClassification,
+        ReadingComprehension,
+        RelationExtraction,
+        EventExtraction,
+        EntityLinking,
+    )
+}
