@@ -141,6 +141,8 @@ def windows(
     long as `max_length` allows; the last ends with `second`, and none lies inside of another. Raises ValueError where
     nothing of `second` fits, or windows would leave out tokens between them.
     """
+    if most_first < 0:
+        raise ValueError(f"most_first {most_first}: at least 0")
     asked = _part(first, 0, most_first)
     width = max_length - 3 - len(asked)
     if width < 1:
