@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import time
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -14,7 +13,12 @@ STARTED = time.time()
 import typer  # noqa: E402  the clock starts before the imports, as a user's does
 
 from pipelines.bench.commands import bench  # noqa: E402
+from pipelines.commands.count import count  # noqa: E402
+from pipelines.commands.options import EXIT_CODES, Directory, Invocation  # noqa: E402
+from pipelines.commands.records import inspect, records  # noqa: E402
 from pipelines.errors import DONE, INTERRUPTED, HanmillError, InputError, UsageError  # noqa: E402
+
+JOBS = {"count", "records"}  # what engines run
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Chinese corpora to word counts, vocabularies and records."
@@ -22,175 +26,9 @@ app = typer.Typer(
 app.add_typer(bench, name="bench")
 
 
-class EngineName(StrEnum):
-    LOCAL = "local"
-    DASK = "dask"
-    BEAM = "beam"
-
-
-class TokenizerName(StrEnum):
-    WORDS = "words"
-    SEARCH = "search"
-    CHARACTERS = "characters"
-
-
-class NormalizationName(StrEnum):
-    NONE = "none"
-    NFKC = "nfkc"
-
-
-class FormatName(StrEnum):
-    AUTO = "auto"
-    LINES = "lines"
-    TSV = "tsv"
-    JSONL = "jsonl"
-    PARQUET = "parquet"
-    DOCUMENT = "document"
-
-
-class ErrorsName(StrEnum):
-    DEAD_LETTER = "dead-letter"
-    REPLACE = "replace"
-
-
-Directory = Annotated[Path, typer.Argument(help="Output folder of a run.", show_default=False)]
-
-
-@app.command(epilog="Exit codes: 0 done, 2 usage, 3 input, 4 too many bad records, 5 engine, 130 interrupted.")
-def count(
-    context: typer.Context,
-    inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Directories, files, globs, archives or URLs.")
-    ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Output folder.", show_default=False)],
-    engine: Annotated[EngineName, typer.Option(help="Where tasks run.")] = EngineName.LOCAL,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Worker processes; default: all cores, or those of the cluster.", show_default=False),
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Dask's, such as tcp://host:8786; else one is started here.")
-    ] = None,
-    scheduler_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What `dask scheduler --scheduler-file` wrote.")
-    ] = None,
-    tls_ca: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate authority of the cluster.")] = None,
-    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate to show the cluster.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Key of the certificate.")] = None,
-    by_label: Annotated[bool, typer.Option("--by-label", help="A column of counts for each label.")] = False,
-    min_count: Annotated[int, typer.Option(min=1, help="Leave out rarer words; changing it recounts nothing.")] = 1,
-    user_dict: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Words to add, in jieba's format; repeatable.")
-    ] = None,
-    dictionary: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Use this instead of jieba's own dictionary.")
-    ] = None,
-    no_hmm: Annotated[bool, typer.Option("--no-hmm", help="Guess no words that are not in the dictionary.")] = False,
-    tokenizer: Annotated[
-        TokenizerName, typer.Option(help="jieba.cut, jieba.cut_for_search, or single characters.")
-    ] = TokenizerName.WORDS,
-    normalize: Annotated[
-        NormalizationName, typer.Option(help="Unicode normalization before cutting.")
-    ] = NormalizationName.NONE,
-    encoding: Annotated[str, typer.Option(help="auto: UTF-8, else GB18030; or any encoding Python knows.")] = "auto",
-    pattern: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GLOB",
-            help="Document files in directories and archives; repeatable.  [default: *.txt *.md]",
-            show_default=False,
-        ),
-    ] = None,
-    format: Annotated[FormatName, typer.Option(help="Of named files; auto goes by suffix.")] = FormatName.AUTO,
-    text_field: Annotated[str, typer.Option(help="JSON field or Parquet column of the text.")] = "text",
-    label_field: Annotated[str, typer.Option(help="JSON field or Parquet column of the label.")] = "label",
-    id_field: Annotated[str, typer.Option(help="JSON field that names a record in messages.")] = "id",
-    shard_bytes: Annotated[str, typer.Option(metavar="SIZE", help="Upper limit of a shard.")] = "32MiB",
-    max_document_bytes: Annotated[
-        str, typer.Option(metavar="SIZE", help="Longer documents are bad records.")
-    ] = "64MiB",
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs left in DIR.")] = False,
-    errors: Annotated[
-        ErrorsName, typer.Option(help="What to do with bytes that cannot be decoded.")
-    ] = ErrorsName.DEAD_LETTER,
-    max_bad_records: Annotated[
-        str, typer.Option(metavar="N|P%", help="More bad records end the run with exit code 4.")
-    ] = "5%",
-    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.html.")] = False,
-) -> None:
-    """Count the words of a corpus, exactly as jieba cuts them.
-
-    A run that was killed goes on where it stopped; a finished run over the same inputs does nothing. What stands
-    after `--` are pipeline options of --engine beam.
-    """
-    from pipelines.engines.choice import open_engine
-    from pipelines.engines.options import EngineOptions
-    from pipelines.progress import tell, watch
-    from pipelines.run import run
-    from pipelines.storage.manifest import PERFORMANCE_REPORT
-    from pipelines.storage.sources import PATTERNS, Reading, check_encoding
-    from pipelines.tally import prepare
-    from pipelines.word_count import WordCount, check_limit
-
-    reading = Reading(
-        encoding=check_encoding(encoding),
-        errors=errors.value,
-        format=format.value,
-        patterns=tuple(pattern or PATTERNS),
-        text_field=text_field,
-        label_field=label_field,
-        id_field=id_field,
-        max_document_bytes=parse_size(max_document_bytes, "--max-document-bytes"),
-    )
-    engine_options = EngineOptions(
-        engine.value, workers, scheduler, scheduler_file, tls_ca, tls_cert, tls_key, context.obj or ()
-    )
-    # Workers may have another working directory.
-    out, own = out.absolute(), str(dictionary.absolute()) if dictionary else None
-    added = tuple(str(path.absolute()) for path in user_dict or ())
-    job = WordCount(
-        tuple(inputs),
-        out,
-        prepare(own, added, tell=tell),
-        reading,
-        tokenizer.value,
-        not no_hmm,
-        normalize.value,
-        own,
-        added,
-        by_label,
-        min_count,
-        parse_size(shard_bytes, "--shard-bytes"),
-        check_limit(max_bad_records),
-    )
-    performance_report = None if no_report else out / PERFORMANCE_REPORT
-    with open_engine(engine_options, tell=tell, performance_report=performance_report) as opened:
-        outcome = run(job, engine=opened, fresh=fresh, watch=watch(), started=STARTED)
-    _tell_outcome(out, outcome)
-    if not no_report and not (outcome.repeated and (out / "report.html").exists()):
-        from pipelines.report import write_report
-
-        try:
-            print(f"report: {write_report(out)}")
-        except OSError as error:
-            raise InputError(
-                f"{out / 'report.html'}: {error.strerror or error}: the counts are whole, the report is not there; "
-                "run the same command again"
-            ) from error
-
-
-def _tell_outcome(out: Path, outcome: Any) -> None:
-    totals, run = outcome.manifest["totals"], outcome.run
-    if outcome.repeated:
-        print(f"{out}: up to date, nothing to do")
-    dead = f", {totals['dead_letters']:,} bad records in {out / 'dead_letters.jsonl'}" if totals["dead_letters"] else ""
-    print(f"{totals['documents']:,} documents, {totals['tokens']:,} tokens, {totals['words']:,} words{dead}")
-    if not outcome.repeated:
-        speed = run["bytes_per_second"] / 1e6
-        rate = f"{run['documents_per_second']:,.0f} documents/s, {speed:,.1f} MB/s"
-        print(f"{run['seconds']:.2f} s, {rate}, {run['workers']} workers")
-    parts = outcome.manifest["parts"]
-    print(f"counts: {out / parts[0]['name']}" + (f" and {len(parts) - 1} more" if len(parts) > 1 else ""))
+app.command(epilog=EXIT_CODES)(count)
+app.command(epilog=EXIT_CODES)(records)
+app.command()(inspect)
 
 
 @app.command()
@@ -244,20 +82,6 @@ def doctor() -> None:
         raise typer.Exit(5)
 
 
-def parse_size(text: str, option: str) -> int:
-    """Bytes of `64`, `64kB`, `32MiB` and the like; raises UsageError."""
-    units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
-    number = text.strip().rstrip("BbKkMmGgIi")
-    unit = text.strip()[len(number) :].upper()
-    try:
-        size = int(float(number) * units[unit])
-    except (ValueError, KeyError, OverflowError):
-        raise UsageError(f"{option} {text}: not a size; write bytes, or 64kB, 32MiB, 1GiB") from None
-    if size < 1:
-        raise UsageError(f"{option} {text}: must be at least one byte")
-    return size
-
-
 def main() -> NoReturn:
     """Runs the command and ends the process with its documented exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -267,14 +91,14 @@ def main() -> NoReturn:
     ours, pipeline_options = _split(sys.argv[1:])
     code: Any = DONE
     try:
-        if pipeline_options and ours[:1] != ["count"]:
-            raise UsageError(f"{pipeline_options[0]}: only `hanmill count --engine beam` takes options after --")
+        if pipeline_options and not JOBS.intersection(ours[:1]):
+            raise UsageError(f"{pipeline_options[0]}: only a job with `--engine beam` takes options after --")
         others = {"--help", "dask", "beam", "--engine=dask", "--engine=beam"}
-        if ours[:1] == ["count"] and not others.intersection(ours) and len(os.sched_getaffinity(0)) > 1:
+        if JOBS.intersection(ours[:1]) and not others.intersection(ours) and len(os.sched_getaffinity(0)) > 1:
             from pipelines.engines import local
 
             local.start_early()
-        code = app(ours, obj=pipeline_options, standalone_mode=False) or DONE
+        code = app(ours, obj=Invocation(STARTED, pipeline_options), standalone_mode=False) or DONE
     except HanmillError as error:
         print(f"hanmill: {error}", file=sys.stderr)
         code = error.exit_code

@@ -9,12 +9,12 @@ from pipelines.run import Watch
 from pipelines.storage.resume import Plan
 
 SECONDS_BETWEEN_LINES = 10.0
-STAGES = {"map": "count", "reduce": "merge", "finish": "write"}
+STAGES = {"reduce": "merge", "finish": "write"}
 
 
-def watch() -> Watch:
-    """The display for standard error: live on a terminal, else lines."""
-    return LiveWatch() if sys.stderr.isatty() else LineWatch()
+def watch(work: str = "count") -> Watch:
+    """The display for standard error: live on a terminal, else lines. `work`: what is done to shards."""
+    return LiveWatch(work) if sys.stderr.isatty() else LineWatch(work)
 
 
 def tell(text: str) -> None:
@@ -25,7 +25,8 @@ def tell(text: str) -> None:
 class LineWatch(Watch):
     """A line when a stage begins, and one every ten seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, work: str = "count") -> None:
+        self._work = work
         self._begun = self._told = time.monotonic()
         self._done = self._documents = self._total = 0
         self._stage = ""
@@ -34,7 +35,7 @@ class LineWatch(Watch):
         self._begun = time.monotonic()
         self._total = sum(shard.size for shard in plan.shards)
         kept = f", {len(plan.kept)} kept from before" if plan.kept else ""
-        self._tell(f"{len(plan.shards)} shards to count{kept}, {self._total / 1e6:,.1f} MB")
+        self._tell(f"{len(plan.shards)} shards to {self._work}{kept}, {self._total / 1e6:,.1f} MB")
 
     def progressed(self, progress: Progress) -> None:
         self.stage(progress.stage)
@@ -70,13 +71,13 @@ class LineWatch(Watch):
 class LiveWatch(Watch):
     """A bar for the shards, with documents/s, MB/s and time left."""
 
-    def __init__(self) -> None:
+    def __init__(self, work: str = "count") -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
         self._bar: Any = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description:<7}"),
+            TextColumn("{task.description:<8}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %  {task.fields[speed]}"),
             TimeRemainingColumn(compact=True),
@@ -84,18 +85,19 @@ class LiveWatch(Watch):
             transient=True,
         )
         self._task: Any = None
+        self._stages = {"map": work, **STAGES}
         self._begun = 0.0
         self._done = self._documents = 0
 
     def planned(self, plan: Plan) -> None:
         self._begun = time.monotonic()
         total = sum(shard.size for shard in plan.shards)
-        self._task = self._bar.add_task("count", total=total or None, speed="")
+        self._task = self._bar.add_task(work, total=total or None, speed="")
         self._bar.start()
 
     def progressed(self, progress: Progress) -> None:
         if progress.shard is None or progress.entry is None:
-            self._bar.update(self._task, description=STAGES.get(progress.stage, progress.stage))
+            self._bar.update(self._task, description=self._stages.get(progress.stage, progress.stage))
             return
         self._done += progress.shard.size
         self._documents += progress.entry.totals.get("documents", 0)
@@ -104,7 +106,7 @@ class LiveWatch(Watch):
         self._bar.update(self._task, completed=self._done, speed=speed)
 
     def stage(self, name: str) -> None:
-        self._bar.update(self._task, description=STAGES.get(name, name))
+        self._bar.update(self._task, description=self._stages.get(name, name))
 
     def close(self) -> None:
         self._bar.stop()

@@ -79,13 +79,19 @@ class WordPiece:
 
         Raises ValueError for a lone surrogate, which is no character.
         """
-        origins: dict[int, Ints] = {}
+        try:
+            return self._tokenize(texts)
+        except (TypeError, UnicodeEncodeError):
+            _check_characters(texts)
+            raise
+
+    def _tokenize(self, texts: Sequence[str]) -> list[Tokens]:
+        fed, origins = list(texts), dict[int, Ints]()
         if self.lowercase:
-            texts = list(texts)
             for number, text in enumerate(texts):
                 if _reordered().search(text):
-                    texts[number], origins[number] = _in_order(text)
-        encoded = self._encode(texts)
+                    fed[number], origins[number] = _in_order(text)
+        encoded = self._tokenizer.encode_batch(fed, add_special_tokens=False)
         bounds = list(itertools.accumulate(map(len, encoded), initial=0))
         ids = np.fromiter(_chain(encoding.ids for encoding in encoded), np.int32, bounds[-1])
         # The library gives lists of tuples: one pass over them all takes half the time of an np.array for each.
@@ -111,20 +117,6 @@ class WordPiece:
         np.add.at(totals, ids, np.repeat(counts, lengths))
         return totals
 
-    def _encode(self, texts: Sequence[str]) -> list[tokenizers.Encoding]:
-        try:
-            return self._tokenizer.encode_batch(texts, add_special_tokens=False)  # type: ignore[no-any-return]
-        except TypeError:
-            for number, text in enumerate(texts):
-                try:
-                    text.encode()
-                except UnicodeEncodeError as error:
-                    raise ValueError(
-                        f"text {number}: character {error.start} is half of a surrogate pair, which is no text: "
-                        "repair or drop the record"
-                    ) from None
-            raise
-
 
 def pair(first: Tokens, second: Tokens | None = None, *, vocabulary: Vocabulary, max_length: int) -> Encoding:
     """`[CLS] first [SEP]`, or `[CLS] first [SEP] second [SEP]`, of at most `max_length` tokens.
@@ -149,6 +141,8 @@ def windows(
     long as `max_length` allows; the last ends with `second`, and none lies inside of another. Raises ValueError where
     nothing of `second` fits, or windows would leave out tokens between them.
     """
+    if most_first < 0:
+        raise ValueError(f"most_first {most_first}: at least 0")
     asked = _part(first, 0, most_first)
     width = max_length - 3 - len(asked)
     if width < 1:
@@ -181,7 +175,22 @@ def _join(texts: Sequence[Tokens], vocabulary: Vocabulary) -> Encoding:
     )
 
 
-_CLEAN = normalizers.BertNormalizer(handle_chinese_chars=False, strip_accents=False, lowercase=False)
+def _check_characters(texts: Sequence[str]) -> None:
+    for number, text in enumerate(texts):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"text {number}: character {error.start} is half of a surrogate pair, no text: repair or drop it"
+            ) from None
+
+
+_DECOMPOSE = normalizers.Sequence(
+    [
+        normalizers.BertNormalizer(handle_chinese_chars=False, strip_accents=False, lowercase=False),
+        normalizers.NFD(),
+    ]
+)
 
 
 @functools.cache
@@ -203,19 +212,21 @@ def _reordered() -> re.Pattern[str]:
 
 def _in_order(text: str) -> tuple[str, Ints]:
     """The text in canonical order, so that the library need change nothing, and where each character stood."""
-    points = [
-        (point, place)
-        for place, character in enumerate(text)
-        for point in unicodedata.normalize("NFD", _CLEAN.normalize_str(character))
-    ]
-    ordered: list[tuple[str, int]] = []
-    for marks, run in itertools.groupby(points, key=lambda item: unicodedata.combining(item[0]) > 0):
-        ordered += sorted(run, key=lambda item: unicodedata.combining(item[0])) if marks else run
-    return "".join(point for point, _ in ordered), np.array([place for _, place in ordered], np.int32)
+    apart = [_DECOMPOSE.normalize_str(character) for character in text]
+    places = np.repeat(np.arange(len(text), dtype=np.int32), [len(parts) for parts in apart])
+    ordered = _DECOMPOSE.normalize_str("".join(apart))
+    origins = np.empty_like(places)
+    # Equal characters are of one class and keep their order.
+    origins[_by_character(ordered)] = places[_by_character("".join(apart))]
+    return ordered, origins
+
+
+def _by_character(text: str) -> npt.NDArray[np.int64]:
+    return np.argsort(np.frombuffer(text.encode("utf-32-le"), np.uint32), kind="stable")
 
 
 def _put_back(tokens: Tokens, origins: Ints) -> Tokens:
-    """The tokens of a text in canonical order with offsets into the text as it was; those that crossed share a slice."""
+    """The tokens of a text in canonical order, with offsets into the original; those that crossed share a slice."""
     first = np.minimum.accumulate(origins[::-1])[::-1]
     last = np.maximum.accumulate(origins)
     return Tokens(tokens.ids, first[tokens.begins], last[tokens.ends - 1] + 1)

@@ -1,6 +1,7 @@
 """The two task bodies that every engine runs in its workers: the same work, logged and counted alike."""
 
 import logging
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from pipelines.engines.job import Job
 from pipelines.storage.manifest import Entry
 from pipelines.storage.resume import Plan
 from pipelines.storage.shards import Shard
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a task has one core: others run beside it
 
 LOG = logging.getLogger("hanmill")
 COUNTED = ("documents", "bytes", "dead_letters")

@@ -1,0 +1,1 @@
+"""The commands of `hanmill`, one a file: arguments in, calls out."""

@@ -1,0 +1,143 @@
+"""Options that several commands share: their types for the command line, and the values made of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipelines.engines.options import EngineOptions
+    from pipelines.storage.sources import Reading
+
+EXIT_CODES = "Exit codes: 0 done, 2 usage, 3 input, 4 too many bad records, 5 engine, 130 interrupted."
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A call of the command: seconds since the epoch when it began, and the pipeline options behind `--`."""
+
+    started: float
+    pipeline_options: Sequence[str]
+
+
+class EngineName(StrEnum):
+    LOCAL = "local"
+    DASK = "dask"
+    BEAM = "beam"
+
+
+class FormatName(StrEnum):
+    AUTO = "auto"
+    LINES = "lines"
+    TSV = "tsv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+    DOCUMENT = "document"
+
+
+class ErrorsName(StrEnum):
+    DEAD_LETTER = "dead-letter"
+    REPLACE = "replace"
+
+
+Directory = Annotated[Path, typer.Argument(help="Output folder of a run.", show_default=False)]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Output folder.", show_default=False)]
+Engine = Annotated[EngineName, typer.Option(help="Where tasks run.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Worker processes; default: all cores, or those of the cluster.", show_default=False),
+]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Dask's, such as tcp://host:8786; else one is started here.")
+]
+SchedulerFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="What `dask scheduler --scheduler-file` wrote.")
+]
+TlsCa = Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate authority of the cluster.")]
+TlsCert = Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate to show the cluster.")]
+TlsKey = Annotated[Path | None, typer.Option(metavar="FILE", help="Key of the certificate.")]
+Encoding = Annotated[str, typer.Option(help="auto: UTF-8, else GB18030; or any encoding Python knows.")]
+Pattern = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="GLOB",
+        help="Document files in directories and archives; repeatable.  [default: *.txt *.md]",
+        show_default=False,
+    ),
+]
+Format = Annotated[FormatName, typer.Option(help="Of named files; auto goes by suffix.")]
+TextField = Annotated[str, typer.Option(help="JSON field or Parquet column of the text.")]
+LabelField = Annotated[str, typer.Option(help="JSON field or Parquet column of the label.")]
+IdField = Annotated[str, typer.Option(help="JSON field that names a record in messages.")]
+ShardBytes = Annotated[str, typer.Option(metavar="SIZE", help="Upper limit of a shard.")]
+MaxDocumentBytes = Annotated[str, typer.Option(metavar="SIZE", help="Longer documents are bad records.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs left in DIR.")]
+Errors = Annotated[ErrorsName, typer.Option(help="What to do with bytes that cannot be decoded.")]
+MaxBadRecords = Annotated[
+    str, typer.Option(metavar="N|P%", help="More bad records end the run with exit code 4.")
+]
+
+
+def engine_options(
+    context: typer.Context,
+    engine: EngineName,
+    *,
+    workers: int | None,
+    scheduler: str | None,
+    scheduler_file: Path | None,
+    tls_ca: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+) -> "EngineOptions":
+    """The engine that a command's options name, with the pipeline options behind `--`."""
+    from pipelines.engines.options import EngineOptions
+
+    called: Invocation = context.obj
+    return EngineOptions(
+        engine.value, workers, scheduler, scheduler_file, tls_ca, tls_cert, tls_key, called.pipeline_options
+    )
+
+
+def reading_options(
+    *,
+    encoding: str,
+    errors: ErrorsName,
+    format: FormatName,
+    pattern: Sequence[str] | None,
+    text_field: str,
+    label_field: str,
+    id_field: str,
+    max_document_bytes: str,
+) -> "Reading":
+    """How a command's inputs are read; raises UsageError."""
+    from pipelines.storage.sources import PATTERNS, Reading, check_encoding
+
+    return Reading(
+        encoding=check_encoding(encoding),
+        errors=errors.value,
+        format=format.value,
+        patterns=tuple(pattern or PATTERNS),
+        text_field=text_field,
+        label_field=label_field,
+        id_field=id_field,
+        max_document_bytes=parse_size(max_document_bytes, "--max-document-bytes"),
+    )
+
+
+def parse_size(text: str, option: str) -> int:
+    """Bytes of `64`, `64kB`, `32MiB` and the like; raises UsageError."""
+    units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
+    number = text.strip().rstrip("BbKkMmGgIi")
+    unit = text.strip()[len(number) :].upper()
+    try:
+        size = int(float(number) * units[unit])
+    except (ValueError, KeyError, OverflowError):
+        raise UsageError(f"{option} {text}: not a size; write bytes, or 64kB, 32MiB, 1GiB") from None
+    if size < 1:
+        raise UsageError(f"{option} {text}: must be at least one byte")
+    return size
