@@ -42,9 +42,15 @@ def show(directory: Directory, top: Annotated[int, typer.Option(min=1, help="How
 @app.command()
 def verify(directory: Directory) -> None:
     """Read every file of a finished output again and compare it with its checksum."""
+    from pipelines.storage.manifest import read_manifest
     from pipelines.storage.manifest import verify as verify_output
 
-    if wrong := verify_output(directory):
+    wrong = verify_output(directory)
+    if (read_manifest(directory) or {}).get("job") == "records":
+        from pipelines.inspection import verify_records
+
+        wrong += verify_records(directory)
+    if wrong:
         raise InputError("\n".join(wrong))
     print(f"{directory}: every file is as it was written")
 

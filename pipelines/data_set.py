@@ -1,4 +1,4 @@
-"""What stands beside the records: features and splits as `tensorflow_datasets` reads them, labels, vocabulary, a card."""
+"""What stands beside records: features and splits as `tensorflow_datasets` reads them, labels, vocabulary, card."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ def describe_data_set(
     *,
     files: Mapping[str, Sequence[tuple[int, int]]],
 ) -> list[AttemptFile]:
-    """Writes all of it; the files are synced and lack only their names. `files`: records and bytes of each, by split."""
+    """Writes all of it; the files are synced and lack only names. `files`: records and bytes of each, by split."""
     name, labels = stem(task.name), manifest["labels"]
     contents = {
         VOCABULARY: read_file(options.vocabulary),
@@ -78,7 +78,10 @@ def _features(task: Task, labels: Mapping[str, Sequence[str]]) -> dict[str, Any]
 def _feature(kind: Kind, classes: int) -> dict[str, Any]:
     """A feature in the JSON form of `tensorflow_datasets` 4."""
     integer: dict[str, Any] = {"dtype": "int64", "encoding": "none", "shape": {}}
-    label = {"pythonClassName": f"{_CLASSES}.class_label_feature.ClassLabel", "classLabel": {"numClasses": f"{classes}"}}
+    label = {
+        "pythonClassName": f"{_CLASSES}.class_label_feature.ClassLabel",
+        "classLabel": {"numClasses": f"{classes}"},
+    }
     match kind:
         case Kind.INTEGER:
             return {"pythonClassName": f"{_CLASSES}.scalar.Scalar", "tensor": integer}
@@ -137,8 +140,8 @@ def _card(task: Task, manifest: Mapping[str, Any], files: Mapping[str, Sequence[
             "|---|---|",
             *features,
             "",
-            "Offsets are characters (code points) into the text; `begins` and `ends` are -1 at special tokens. Labels are",
-            "listed in `<feature>.labels.txt`, in the order of their numbers.",
+            "Offsets are characters (code points) into the text; `begins` and `ends` are -1 at special tokens. Labels",
+            "are listed in `<feature>.labels.txt`, in the order of their numbers.",
             "",
             "```python",
             "import tensorflow_datasets",

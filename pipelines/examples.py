@@ -1,7 +1,9 @@
 """What a shard's examples become: records of a task, by output file, and dead letters of those that are bad."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -44,18 +46,18 @@ class ShardRecords:
             self.totals["documents"] += 1
             self._count(records)
         for file, rows in made.items():
-            records, keys, numbers = zip(*rows, strict=True)
-            table = to_table(records, held_schema(self.task), keys=keys, numbers=numbers)
+            of_file, keys, numbers = zip(*rows, strict=True)
+            table = to_table(of_file, held_schema(self.task), keys=keys, numbers=numbers)
             self._tables.setdefault(file, []).append(table)
 
     def _examples(self, batch: Batch) -> Iterator[tuple[int, Example]]:
         """Number of the document and example."""
-        errors = "replace" if self.replace_errors else "strict"
+        errors: Literal["replace", "strict"] = "replace" if self.replace_errors else "strict"
         decoded = decode(batch.data, batch.offsets, encoding=batch.encoding, errors=errors, strip_bom=batch.strip_bom)
         self.dead += [batch.dead_letter(document, reason) for document, reason in decoded.failures.items()]
         whole = decoded.points.tobytes().decode("utf-32-le")
         bounds = decoded.offsets.tolist()
-        for document, (begin, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+        for document, (begin, end) in enumerate(itertools.pairwise(bounds)):
             if document in decoded.failures:
                 continue
             try:

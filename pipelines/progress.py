@@ -92,7 +92,7 @@ class LiveWatch(Watch):
     def planned(self, plan: Plan) -> None:
         self._begun = time.monotonic()
         total = sum(shard.size for shard in plan.shards)
-        self._task = self._bar.add_task(work, total=total or None, speed="")
+        self._task = self._bar.add_task(self._stages["map"], total=total or None, speed="")
         self._bar.start()
 
     def progressed(self, progress: Progress) -> None:

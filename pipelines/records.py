@@ -16,7 +16,7 @@ from pipelines.data_set import describe_data_set, stem
 from pipelines.errors import InputError
 from pipelines.examples import ShardRecords, held_schema
 from pipelines.installation import code_files, hash_of
-from pipelines.storage.commit import Whole, attempt
+from pipelines.storage.commit import Whole, attempt, digest
 from pipelines.storage.dead_letters import check_bad_records, gather_dead_letters, most_bad, write_dead_letters
 from pipelines.storage.manifest import (
     PARTS,
@@ -35,7 +35,7 @@ from pipelines.storage.manifest import (
 from pipelines.storage.readers import read_batches
 from pipelines.storage.record_tables import BY_KEY, from_table, table_schema
 from pipelines.storage.resume import Plan, drop_others, make_plan, written
-from pipelines.storage.shards import Shard, digest
+from pipelines.storage.shards import Shard
 from pipelines.storage.sources import Reading, Source, discover
 from pipelines.storage.tables import read_run, write_runs
 from pipelines.task_options import TaskOptions, open_task
@@ -71,7 +71,12 @@ class Records:
         reading = asdict(self.reading)
         del reading["patterns"]  # they decide which inputs there are, and inputs may change
         splits = asdict(self.splits)
-        return {"job": self.name, **self.task.configuration, **{f"split_{key}": splits[key] for key in splits}, **reading}
+        return {
+            "job": self.name,
+            **self.task.configuration,
+            **{f"split_{key}": splits[key] for key in splits},
+            **reading,
+        }
 
     def plan(self, *, workers: int, fresh: bool = False) -> Plan:
         """Raises InputError for missing inputs, bad files, and for a folder that holds another configuration."""
@@ -91,7 +96,9 @@ class Records:
             for source in discover([given], self.reading):
                 before = found.setdefault(source.place, replace(source, split=split))
                 if before.split != split:
-                    raise InputError(f"{source.place}: named for {before.split or 'no split'} and {split or 'for none'}")
+                    raise InputError(
+                        f"{source.place}: named for {before.split or 'no split'} and {split or 'for none'}"
+                    )
         return [found[place] for place in sorted(found)]
 
     def describes(self, manifest: dict[str, Any]) -> bool:

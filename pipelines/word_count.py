@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from pipelines.errors import EngineError, InputError
 from pipelines.installation import code_files, hash_of
-from pipelines.storage.commit import AttemptFile
+from pipelines.storage.commit import AttemptFile, digest
 from pipelines.storage.dead_letters import check_bad_records, gather_dead_letters, most_bad, write_dead_letters
 from pipelines.storage.manifest import (
     PARTS,
@@ -33,7 +33,7 @@ from pipelines.storage.manifest import (
 )
 from pipelines.storage.readers import read_batches
 from pipelines.storage.resume import Plan, drop_others, make_plan, written
-from pipelines.storage.shards import Shard, digest
+from pipelines.storage.shards import Shard
 from pipelines.storage.sources import Reading, discover
 from pipelines.storage.tables import read_run, scratch_run, write_parquet, write_runs
 from pipelines.tally import ShardTally, counter_of

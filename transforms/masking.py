@@ -29,7 +29,8 @@ def mask_words(
     int32 [m] each (BERT, arXiv:1810.04805, section 3.1).
 
     >>> ids, words = np.arange(10, 18, dtype=np.int32), np.array([-1, 0, 0, 1, 2, 2, 2, -1])
-    >>> hidden, places, before = mask_words(ids, words, np.random.default_rng(1), rate=0.3, mask=4, size=100, special=(4,))
+    >>> rng = np.random.default_rng(1)
+    >>> hidden, places, before = mask_words(ids, words, rng, rate=0.3, mask=4, size=100, special=(4,))
     >>> places, before, hidden[places]
     (array([1, 2], dtype=int32), array([11, 12], dtype=int32), array([ 4, 12], dtype=int32))
     """

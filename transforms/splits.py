@@ -19,7 +19,7 @@ class Splits:
     >>> splits.ranges
     {'train': range(0, 16), 'dev': range(16, 18)}
     >>> splits.place("an id"), splits.place("an id", split="dev")
-    (1, 16)
+    (9, 17)
     """
 
     shares: tuple[tuple[str, float], ...] = ((TRAIN, 1.0),)
@@ -83,7 +83,7 @@ def parse_shares(text: str) -> tuple[tuple[str, float], ...]:
     """
     shares = []
     for item in text.split(","):
-        name, equals, share = item.strip().partition("=")
+        name, _, share = item.strip().partition("=")
         check_name(name)
         try:
             shares.append((name, float(share)))

@@ -34,7 +34,7 @@ def masked_crc(data: bytes) -> int:
     >>> hex(masked_crc(b"123456789"))
     '0xc78ab0e5'
     """
-    crc = crc32c(data)
+    crc: int = crc32c(data)
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
@@ -107,7 +107,7 @@ def encode_example(features: Mapping[str, Feature]) -> bytes:
     >>> encode_example({"ids": np.array([1, 300])}).hex()
     '0a100a0e0a0369647312071a050a0301ac02'
     """
-    entries = []
+    entries: list[bytes] = []
     for name in sorted(features):
         feature = _encode_feature(features[name])
         key = name.encode()
@@ -122,7 +122,7 @@ def _encode_feature(value: Feature) -> bytes:
         if value.dtype.kind == "f":
             tag, packed = _FLOATS, value.astype("<f4").tobytes()
         else:
-            tag, packed = _INTEGERS, encode_varints(value)
+            tag, packed = _INTEGERS, encode_varints(value.astype(np.int64, copy=False))
         body = b"\n" + varint(len(packed)) + packed if packed else b""
     else:
         tag, body = _BYTES, b"".join(part for item in value for part in (b"\n", varint(len(item)), item))
@@ -141,7 +141,7 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
-def encode_varints(values: npt.NDArray[np.integer]) -> bytes:
+def encode_varints(values: Integers) -> bytes:
     """Integers [n] as varints back to back; a negative one takes ten bytes.
 
     >>> encode_varints(np.array([1, 300])).hex()
@@ -149,7 +149,7 @@ def encode_varints(values: npt.NDArray[np.integer]) -> bytes:
     """
     if not len(values):
         return b""
-    unsigned = values.astype(np.int64, copy=False).view(np.uint64)
+    unsigned = values.view(np.uint64)
     longest = -(-int(unsigned.max()).bit_length() // 7)
     if longest <= 1:
         return unsigned.astype(np.uint8).tobytes()
@@ -158,7 +158,7 @@ def encode_varints(values: npt.NDArray[np.integer]) -> bytes:
     used[:, 0] = True
     low = groups.astype(np.uint8) & 0x7F
     low[:, :-1] |= used[:, 1:].view(np.uint8) << 7
-    return low[used].tobytes()
+    return bytes(low[used].tobytes())
 
 
 def decode_varints(data: bytes | memoryview) -> Integers:

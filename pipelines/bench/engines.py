@@ -17,9 +17,10 @@ from pipelines.engines.choice import open_engine
 from pipelines.engines.options import EngineName, EngineOptions
 from pipelines.progress import tell
 from pipelines.run import environment
+from pipelines.storage.commit import digest
 from pipelines.storage.manifest import RUN, Describe, Entry
 from pipelines.storage.resume import Plan
-from pipelines.storage.shards import Shard, digest, whole
+from pipelines.storage.shards import Shard, whole
 from pipelines.storage.sources import Reading, discover
 
 SAMPLE = 10_000_000  # bytes for the plain loop, whose time grows with the text and with nothing else

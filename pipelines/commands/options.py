@@ -78,9 +78,7 @@ ShardBytes = Annotated[str, typer.Option(metavar="SIZE", help="Upper limit of a 
 MaxDocumentBytes = Annotated[str, typer.Option(metavar="SIZE", help="Longer documents are bad records.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs left in DIR.")]
 Errors = Annotated[ErrorsName, typer.Option(help="What to do with bytes that cannot be decoded.")]
-MaxBadRecords = Annotated[
-    str, typer.Option(metavar="N|P%", help="More bad records end the run with exit code 4.")
-]
+MaxBadRecords = Annotated[str, typer.Option(metavar="N|P%", help="More bad records end the run with exit code 4.")]
 
 
 def engine_options(

@@ -102,6 +102,11 @@ def attempt(path: Path) -> Iterator[AttemptFile]:
     sync_folder(path.parent)
 
 
+def digest(value: Any) -> str:
+    """SHA-256 of a value's canonical JSON."""
+    return hashlib.sha256(json.dumps(value, ensure_ascii=True, sort_keys=True).encode()).hexdigest()
+
+
 def write_bytes(path: Path, content: bytes) -> str:
     """Commits a small file; returns its SHA-256."""
     with attempt(path) as file:

@@ -9,9 +9,9 @@ import numpy as np
 
 from pipelines.storage import batches
 from pipelines.storage.batches import Batch, DeadLetter
+from pipelines.storage.paths import open_path
 from pipelines.storage.shards import Slice
 from pipelines.storage.sources import Reading, Source
-from pipelines.storage.streams import open_path
 
 _LOCAL_HEADER = 30
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import InputError
-from pipelines.storage.commit import AttemptFile, Whole, remove, sync_folder, write_bytes, write_json
-from pipelines.storage.shards import digest
+from pipelines.storage.commit import AttemptFile, Whole, digest, remove, sync_folder, write_bytes, write_json
 
 SHARDS = "_shards"  # one run file and one entry for each counted shard: what later runs need not count again
 PARTS = "_parts"

@@ -1,5 +1,6 @@
 """Records of a task as Arrow tables, as runs hold them between map and reduce."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -53,4 +54,4 @@ def _values(column: pa.Array, kind: Kind) -> Sequence[Any]:
         return column.to_pylist()  # type: ignore[no-any-return]
     flat = np.asarray(column.values)
     offsets = np.asarray(column.offsets).tolist()
-    return [flat[begin:end] for begin, end in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [flat[begin:end] for begin, end in itertools.pairwise(offsets)]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.storage.commit import remove, sync_folder
+from pipelines.storage.commit import digest, remove, sync_folder
 from pipelines.storage.manifest import CONFIGURATION, SHARDS, Entry, read_entry, read_json
-from pipelines.storage.shards import Shard, Slice, digest, make_shard, make_shards, without
+from pipelines.storage.shards import Shard, Slice, make_shard, make_shards, without
 from pipelines.storage.sources import Source
 
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 
 from pipelines.errors import InputError
 from pipelines.storage.batches import Batch, DeadLetter
+from pipelines.storage.paths import open_path
 from pipelines.storage.shards import Slice
 from pipelines.storage.sources import Reading, Source
-from pipelines.storage.streams import open_path
 
 ROWS_A_BATCH = 512
 _BUFFER_BYTES = 64 << 10

@@ -1,13 +1,11 @@
 """Shards: balanced lists of slices of the inputs, identified by what they hold and how it is counted."""
 
-import hashlib
 import itertools
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from pipelines.storage.commit import digest
 from pipelines.storage.sources import Source
 
 SHARDS_PER_WORKER = 4
@@ -30,11 +28,6 @@ class Shard:
     fingerprint: str
     size: int
     slices: tuple[Slice, ...]
-
-
-def digest(value: Any) -> str:
-    """SHA-256 of a value's canonical JSON."""
-    return hashlib.sha256(json.dumps(value, ensure_ascii=True, sort_keys=True).encode()).hexdigest()
 
 
 def make_shards(slices: Iterable[Slice], *, workers: int, shard_bytes: int, configuration: str) -> list[Shard]:

@@ -14,7 +14,8 @@ from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from pipelines.errors import InputError, UsageError
-from pipelines.storage.streams import open_path, open_source
+from pipelines.storage.paths import open_path
+from pipelines.storage.streams import open_source
 from transforms.decoding import codec_name
 
 Format = Literal["document", "lines", "tsv", "jsonl", "parquet"]
@@ -51,7 +52,16 @@ class Source:
     @property
     def identity(self) -> tuple[str, ...]:
         """What a fingerprint covers."""
-        return (self.place, self.label, str(self.size), self.version, self.format, self.encoding, self.problem, self.split)
+        return (
+            self.place,
+            self.label,
+            str(self.size),
+            self.version,
+            self.format,
+            self.encoding,
+            self.problem,
+            self.split,
+        )
 
     @property
     def wide(self) -> bool:

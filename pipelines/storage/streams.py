@@ -7,17 +7,10 @@ from typing import IO, TYPE_CHECKING, cast
 
 import pyarrow as pa
 
+from pipelines.storage.paths import open_path
+
 if TYPE_CHECKING:
     from pipelines.storage.sources import Source
-
-
-def open_path(path: str) -> IO[bytes]:
-    """Opens a local path or an fsspec URL for reading."""
-    if "://" in path:
-        import fsspec
-
-        return cast(IO[bytes], fsspec.open(path, "rb").open())
-    return open(path, "rb")
 
 
 def open_source(source: "Source") -> IO[bytes]:

@@ -103,22 +103,26 @@ class MaskedLanguageModel:
             yield self._packed(pieces)
 
     def _packed(self, pieces: "Sequence[_Piece]") -> Record:
-        special, ids, words, count = np.array([-1], np.int32), [[self.vocabulary.cls]], [[-1]], 0
+        cls, sep, special = (np.array([value], np.int32) for value in (self.vocabulary.cls, self.vocabulary.sep, -1))
+        ids, words, count = [cls], [special], 0
         for document, start, stop in pieces:
-            ids += [document.ids[start:stop], [self.vocabulary.sep]]
+            ids += [document.ids[start:stop], sep]
             words += [document.words[start:stop] - document.words[start] + count, special]
             count = int(words[-2][-1]) + 1
         return {
             "id": pieces[0][0].id,
-            "ids": np.concatenate(ids).astype(np.int32),
-            "words": np.concatenate(words).astype(np.int32),
+            "ids": np.concatenate(ids),
+            "words": np.concatenate(words),
             "documents": [document.id for document, _, _ in pieces],
             "document_begins": np.array([document.begins[start] for document, start, _ in pieces], np.int32),
             "document_ends": np.array([document.ends[stop - 1] for document, _, stop in pieces], np.int32),
         }
 
     def targets(self, record: Record, rng: np.random.Generator) -> dict[str, Any]:
-        """`ids` int32 [n] with words masked; `positions` and `labels` int32 [m]: what was there at the masked places."""
+        """`ids` int32 [n] with words masked; `positions`, `labels` int32 [m]: what stood at the masked places.
+
+        `weights` float32 [m]: 1, as padding has 0.
+        """
         vocabulary = self.vocabulary
         special = (vocabulary.pad, vocabulary.unknown, vocabulary.cls, vocabulary.sep, vocabulary.mask)
         ids, positions, labels = mask_words(
@@ -130,7 +134,13 @@ class MaskedLanguageModel:
             size=len(vocabulary.tokens),
             special=special,
         )
-        return {"ids": ids, "positions": positions, "labels": labels}
+        weights = np.ones(len(labels), np.float32)
+        return {"ids": ids, "positions": positions, "labels": labels, "weights": weights}
+
+    def shapes(self, length: int) -> dict[str, tuple[int, ...]]:
+        """The shapes of targets in a batch of records of `length` tokens; of long words some tokens are left out."""
+        guesses = (max(1, round(RATE * length)),)
+        return {"ids": (length,), "positions": guesses, "labels": guesses, "weights": guesses}
 
     def marks(self, record: Record) -> Iterator[tuple[int, int, str]]:
         """A record holds no text."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 Record = dict[str, Any]
 
 
-class BadRecord(ValueError):  # noqa: N818  a record is bad as a letter is dead; it is kept, not raised past its batch
+class BadRecord(ValueError):
     """An example that no record can be made of, and why."""
 
 

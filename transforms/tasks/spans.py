@@ -46,7 +46,7 @@ def placed(text: str, part: str, begin: int, tokens: Tokens, *, name: str) -> tu
     Raises BadRecord if it stands nowhere.
     """
     end = begin + len(part)
-    if part and 0 <= begin and text[begin:end].lower() == part.lower():
+    if part and begin >= 0 and text[begin:end].lower() == part.lower():
         return begin, end
     if begin < 0:
         return first(text, part, tokens, name=name)

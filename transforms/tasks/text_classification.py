@@ -65,6 +65,10 @@ class TextClassification:
         """`ids` int32 [n] and `label` int32 []; nothing is drawn."""
         return {"ids": record["ids"].astype(np.int32), "label": np.int32(record["label"])}
 
+    def shapes(self, length: int) -> dict[str, tuple[int, ...]]:
+        """The shapes of targets in a batch of records of `length` tokens."""
+        return {"ids": (length,), "label": ()}
+
     def marks(self, record: Record) -> Iterator[tuple[int, int, str]]:
         """The whole text is what has the label."""
         yield 0, len(record["text"]), self.labels["label"][record["label"]]

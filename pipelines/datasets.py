@@ -1,0 +1,85 @@
+"""Records as they are read again, in order; needs neither TensorFlow nor Arrow."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipelines.errors import InputError
+from pipelines.storage.manifest import MANIFEST, SUCCESS
+from pipelines.storage.paths import open_path
+from transforms.tasks.record import Kind, Record, Schema
+from transforms.tasks.task import TASKS
+from transforms.tfrecord import RecordError, decode_example, read_frames
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """A finished output of `hanmill records`, in a folder or at an fsspec URL."""
+
+    directory: str
+    manifest: Mapping[str, Any]
+
+    @staticmethod
+    def open(directory: str) -> "DataSet":
+        """Raises InputError where there is none."""
+        try:
+            with open_path(f"{directory}/{SUCCESS}"), open_path(f"{directory}/{MANIFEST}") as file:
+                manifest = json.load(file)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{directory}: no finished output there ({error}): run hanmill records again") from error
+        if manifest.get("job") != "records":
+            raise InputError(f"{directory}: holds no records but the output of {manifest.get('job')}")
+        return DataSet(str(directory), manifest)
+
+    @property
+    def task(self) -> str:
+        """The name of the task."""
+        return str(self.manifest["task"])
+
+    @property
+    def schema(self) -> Schema:
+        """The features and their types."""
+        schema: Schema = TASKS[self.task].schema
+        return schema
+
+    def files(self, split: str) -> list[str]:
+        """The files of a split; raises InputError for one that is not there."""
+        if split not in self.manifest["splits"]:
+            raise InputError(f"{self.directory}: no split {split!r}: it has {', '.join(self.manifest['splits'])}")
+        stem = f"{self.task.replace('-', '_')}_{split}.tfrecord-"
+        return [part["name"] for part in self.manifest["parts"] if part["name"].startswith(stem)]
+
+    def frames(self, name: str, *, offset: int = 0) -> Iterator[tuple[int, bytes]]:
+        """The serialized records of a file, from the one at byte `offset` on; raises InputError for a damaged file."""
+        path = f"{self.directory}/{name}"
+        try:
+            with open_path(path) as file:
+                file.seek(offset)
+                yield from read_frames(file, name=path, offset=offset)
+        except (RecordError, OSError) as error:
+            raise InputError(f"{error}") from error
+
+    def records(self, split: str) -> Iterator[Record]:
+        """The records of a split, in the order of its files."""
+        for name in self.files(split):
+            for _, record in self.frames(name):
+                yield self.read(record)
+
+    def read(self, record: bytes) -> Record:
+        """A record's features, as its schema types them: integers int64, labels as numbers, text as str."""
+        found = decode_example(record)
+        return {name: _value(found[name], kind) for name, kind in self.schema.items()}
+
+
+def _value(value: Any, kind: Kind) -> Any:
+    match kind:
+        case Kind.INTEGER | Kind.LABEL:
+            return int(value[0])
+        case Kind.TEXT:
+            return value[0].decode()
+        case Kind.TEXTS:
+            return [item.decode() for item in value]
+    return value if len(value) else np.empty(0, np.int64)  # an empty list does not tell its type

@@ -1,0 +1,100 @@
+"""Records as a person reads them: what they were made of, their tokens, and spans marked in the text."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from pipelines.data_set import VOCABULARY
+from pipelines.datasets import DataSet
+from pipelines.errors import InputError
+from pipelines.storage.manifest import File
+from transforms.splits import TRAIN
+from transforms.tasks.record import Kind, Record
+from transforms.tasks.task import TASKS
+from transforms.tfrecord import RecordError, read_frames
+from transforms.vocabulary import SPECIAL_TOKENS, Vocabulary
+
+_COLOURS = ("green", "yellow", "cyan", "magenta", "blue", "red")
+
+
+def show_records(directory: Path, *, split: str | None, count: int, skip: int) -> None:
+    """Prints some records of a split; raises InputError where there are none."""
+    data_set = DataSet.open(str(directory))
+    splits = list(data_set.manifest["splits"])
+    split = split or (TRAIN if TRAIN in splits else splits[0])
+    task = _reading_task(data_set)
+    console, shown = Console(), 0
+    for number, record in enumerate(islice(data_set.records(split), skip, skip + count), skip):
+        console.rule(f"{split} {number:,}  {record['id']}", align="left")
+        for part in _lines(task, record):
+            console.print(part)
+        shown += 1
+    if not shown:
+        raise InputError(f"{directory}: split {split} has {data_set.manifest['splits'][split]:,} records, no more")
+
+
+def _reading_task(data_set: DataSet) -> Any:
+    """The task with the labels and the vocabulary that stand beside the records."""
+    vocabulary = Vocabulary.read(f"{data_set.directory}/{VOCABULARY}")
+    labels = {name: tuple(known) for name, known in data_set.manifest["labels"].items()}
+    kind = TASKS[data_set.task]
+    more = {"word_ends": None} if data_set.task == "masked-language-model" else {}
+    return kind(vocabulary, data_set.manifest["configuration"]["max_length"], labels, **more)
+
+
+def _lines(task: Any, record: Record) -> Iterator[Text]:
+    text = record.get("context", record.get("text"))
+    if "question" in record:
+        yield Text.assemble(("question  ", "dim"), record["question"])
+    if text is not None:
+        yield _marked(text, list(task.marks(record)))
+    for name, kind in task.schema.items():
+        if kind in (Kind.TEXTS, Kind.INTEGER) and len(record[name] if kind is Kind.TEXTS else "1"):
+            value = ", ".join(record[name]) if kind is Kind.TEXTS else str(record[name])
+            yield Text.assemble((f"{name}  ", "dim"), value)
+    yield _tokens(task, record)
+
+
+def _marked(text: str, marks: Sequence[tuple[int, int, str]]) -> Text:
+    """The text with its spans in colours, and what each means below."""
+    shown = Text(text)
+    for number, (begin, end, _) in enumerate(marks):
+        if end - begin < len(text):
+            shown.stylize(Style(color=_COLOURS[number % len(_COLOURS)], underline=True), begin, end)
+    for number, (begin, end, meaning) in enumerate(marks):
+        said = text[begin:end] if end - begin < len(text) else ""
+        shown.append(f"\n  {said}", Style(color=_COLOURS[number % len(_COLOURS)]))
+        shown.append(f"  {meaning}  {begin}-{end}", "dim")
+    return shown
+
+
+def _tokens(task: Any, record: Record) -> Text:
+    """Tokens with bars between them; those of one word of a masked language model stand together."""
+    tokens = [task.vocabulary.tokens[number] for number in record["ids"].tolist()]
+    words = record["words"].tolist() if "words" in record else range(len(tokens))
+    shown = Text.assemble((f"{len(tokens)} tokens  ", "dim"))
+    for number, token in enumerate(tokens):
+        if number and not (words[number] == words[number - 1] >= 0):
+            shown.append("|" if words[number] >= 0 else " ", "dim")
+        shown.append(token, "bold" if token in SPECIAL_TOKENS else "")
+    return shown
+
+
+def verify_records(directory: Path) -> list[str]:
+    """Reads every record file of a finished output again; returns what is wrong with framing and counts."""
+    data_set, wrong = DataSet.open(str(directory)), []
+    for part in (File(**part) for part in data_set.manifest["parts"]):
+        try:
+            with (directory / part.name).open("rb") as file:
+                found = sum(1 for _ in read_frames(file, name=str(directory / part.name)))
+        except (OSError, RecordError) as error:
+            wrong.append(str(error))
+            continue
+        if found != part.records:
+            wrong.append(f"{directory / part.name}: {found:,} records, the manifest has {part.records:,}")
+    return wrong

@@ -1,0 +1,115 @@
+"""Records in a random order without end, which can be taken up again at any of them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipelines.datasets import DataSet
+
+_FRAME_BYTES = 16  # around a record in its file
+
+
+class Place(NamedTuple):
+    """Where a record lies: pass over the data, number of the file, byte."""
+
+    epoch: int
+    file: int
+    offset: int
+
+
+class Shuffle:
+    """Passes over a split, each in an order of its own; every record comes once in each.
+
+    Files come in a random order, `open_files` of them are read in turn, and each record that is handed out is drawn
+    from `buffer` of them. `position`: of an earlier reading with the same split and arguments, to go on behind it.
+    """
+
+    def __init__(
+        self,
+        data_set: DataSet,
+        split: str,
+        *,
+        seed: int,
+        open_files: int = 16,
+        buffer: int = 8192,
+        position: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._data_set, self._files = data_set, data_set.files(split)
+        self._seed, self._most, self._buffer = seed, open_files, buffer
+        position = position or {"epoch": 0, "next": 0, "turn": 0, "open": [], "held": [], "draws": 0}
+        self._begin(position["epoch"])
+        self._next, self._turn, self._draws = position["next"], position["turn"], position["draws"]
+        self._open = [_Reading(data_set, self._files, file, offset) for file, offset in position["open"]]
+        self._held = [(place, self.fetch(place)) for place in (Place(*held) for held in position["held"])]
+        self._random.random(self._draws)
+
+    def _begin(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._random = np.random.Generator(np.random.Philox(key=(self._seed, epoch)))
+        self._order = np.random.default_rng((self._seed, epoch)).permutation(len(self._files)).tolist()
+        self._next = self._turn = self._draws = 0
+
+    @property
+    def position(self) -> dict[str, Any]:
+        """What it takes to go on behind the record that came last: JSON's own types."""
+        return {
+            "epoch": self._epoch,
+            "next": self._next,
+            "turn": self._turn,
+            "open": [[reading.file, reading.offset] for reading in self._open],
+            "held": [place for place, _ in self._held],
+            "draws": self._draws,
+        }
+
+    def fetch(self, place: Place) -> bytes:
+        """The record at a place."""
+        return next(self._data_set.frames(self._files[place.file], offset=place.offset))[1]
+
+    def __iter__(self) -> Iterator[tuple[Place, bytes]]:
+        return self
+
+    def __next__(self) -> tuple[Place, bytes]:
+        for _ in range(2):
+            while len(self._held) < self._buffer and (found := self._read()) is not None:
+                self._held.append(found)
+            if self._held:
+                break
+            self._begin(self._epoch + 1)
+        else:
+            raise StopIteration  # a split without records
+        self._draws += 1
+        drawn = int(self._random.random() * len(self._held))
+        self._held[drawn], self._held[-1] = self._held[-1], self._held[drawn]
+        return self._held.pop()
+
+    def _read(self) -> tuple[Place, bytes] | None:
+        """The next record of the open files, which take turns; None at the end of a pass."""
+        while True:
+            while len(self._open) < self._most and self._next < len(self._order):
+                self._open.append(_Reading(self._data_set, self._files, self._order[self._next], 0))
+                self._next += 1
+            if not self._open:
+                return None
+            self._turn %= len(self._open)
+            reading = self._open[self._turn]
+            found = reading.read()
+            if found is None:
+                del self._open[self._turn]
+                continue
+            self._turn += 1
+            return Place(self._epoch, reading.file, found[0]), found[1]
+
+
+class _Reading:
+    """An open file. `offset`: of the record that comes next."""
+
+    def __init__(self, data_set: DataSet, files: list[str], file: int, offset: int) -> None:
+        self.file, self.offset = file, offset
+        self._frames = data_set.frames(files[file], offset=offset)
+
+    def read(self) -> tuple[int, bytes] | None:
+        found = next(self._frames, None)
+        if found is not None:
+            self.offset = found[0] + len(found[1]) + _FRAME_BYTES
+        return found
