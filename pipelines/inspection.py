@@ -76,11 +76,11 @@ def _marked(text: str, marks: Sequence[tuple[int, int, str]]) -> Text:
 def _tokens(task: Any, record: Record) -> Text:
     """Tokens with bars between them; those of one word of a masked language model stand together."""
     tokens = [task.vocabulary.tokens[number] for number in record["ids"].tolist()]
-    words = record["words"].tolist() if "words" in record else range(len(tokens))
+    words = record["words"].tolist() if "words" in record else range(1, len(tokens) + 1)
     shown = Text.assemble((f"{len(tokens)} tokens  ", "dim"))
     for number, token in enumerate(tokens):
-        if number and not (words[number] == words[number - 1] >= 0):
-            shown.append("|" if words[number] >= 0 else " ", "dim")
+        if number and not (words[number] == words[number - 1] > 0):
+            shown.append("|" if words[number] > 0 else " ", "dim")
         shown.append(token, "bold" if token in SPECIAL_TOKENS else "")
     return shown
 

@@ -21,23 +21,23 @@ def mask_words(
 ) -> tuple[Integers, Integers, Integers]:
     """Chooses words at random until `rate` of the tokens are chosen, and hides them.
 
-    `ids`, `words` [n]: tokens and the number of the word of each, ascending, negative where there is nothing to guess.
+    `ids`, `words` [n]: tokens and the number of the word of each, ascending, 0 where there is nothing to guess.
     `mask`: the id that hides a token. `size`: of the vocabulary, from which a tenth of the chosen tokens are drawn
     anew, `special` ids left out. At least one word is chosen where there is one.
 
     Returns the ids with words hidden, int32 [n]; the places of the chosen tokens, ascending, and what stood there,
     int32 [m] each (BERT, arXiv:1810.04805, section 3.1).
 
-    >>> ids, words = np.arange(10, 18, dtype=np.int32), np.array([-1, 0, 0, 1, 2, 2, 2, -1])
+    >>> ids, words = np.arange(10, 18, dtype=np.int32), np.array([0, 1, 1, 2, 3, 3, 3, 0])
     >>> rng = np.random.default_rng(1)
     >>> hidden, places, before = mask_words(ids, words, rng, rate=0.3, mask=4, size=100, special=(4,))
     >>> places, before, hidden[places]
     (array([1, 2], dtype=int32), array([11, 12], dtype=int32), array([ 4, 12], dtype=int32))
     """
-    inside = np.flatnonzero(words >= 0)
+    inside = np.flatnonzero(words > 0)
     if not len(inside):
         return ids, np.empty(0, np.int32), np.empty(0, np.int32)
-    starts = np.flatnonzero(np.diff(words[inside], prepend=-1))
+    starts = np.flatnonzero(np.diff(words[inside], prepend=0))
     lengths = np.diff(starts, append=len(inside))
     order = rng.permutation(len(starts))
     fits = np.cumsum(lengths[order]) <= max(1, round(rate * len(inside)))

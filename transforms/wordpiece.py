@@ -1,48 +1,30 @@
 """BERT's WordPiece with character offsets into the original text, pairs of texts, and windows over long ones."""
 
-import functools
 import itertools
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import tokenizers
-from tokenizers import models, normalizers, pre_tokenizers
 
 from transforms.vocabulary import Vocabulary
+from transforms.wordpiece_library import Ints, Library, Tokens, check_characters
 
-Ints = npt.NDArray[np.int32]
-LONGEST_WORD = 100
-NOWHERE = np.array([-1], np.int32)  # the offsets of a special token
+__all__ = ["Encoding", "Tokens", "WordPiece", "pair", "windows"]
+
+NOWHERE = np.zeros(1, np.int32)  # the offsets of a special token: an empty slice
+UNSEEN, SEPARATOR, INSIDE = -3, -2, -1  # kinds of characters; the others are tokens, of those that are words alone
+LONGEST_KEPT, MOST_KEPT = 32, 1 << 17  # characters of a run whose tokens are kept for the next time, and runs
+_NONE = np.empty(0, np.int32)
 _chain = itertools.chain.from_iterable
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Tokens:
-    """The tokens of one text, without special tokens: all int32 [tokens].
-
-    `begins`, `ends`: characters (code points) into the original text. They never decrease, and no slice is empty.
-    Tokens share a slice only where they share a character that normalization takes apart (한 is ᄒ, ᅡ, ᆫ), or
-    characters that it puts into another order.
-    """
-
-    ids: Ints
-    begins: Ints
-    ends: Ints
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoding:
     """What a model reads: one or two texts with special tokens, all int32 [tokens].
 
-    `segments`: 0 for the first text, 1 for the second. `begins`, `ends`: characters into the token's own text, -1 at
-    special tokens.
+    `segments`: 0 for the first text, 1 for the second. `begins`, `ends`: characters into the token's own text; an empty
+    slice, 0 to 0, at special tokens.
     """
 
     ids: Ints
@@ -61,6 +43,9 @@ class WordPiece:
     their accents; the rest is cut into the longest pieces from the left. What has no pieces, and words of more than 100
     characters, are unknown. Special tokens that are written in a text are text.
 
+    Characters that stand alone are looked up in a table, which the library `tokenizers` fills; it cuts the runs of
+    others between them, each distinct one once.
+
     >>> from transforms.vocabulary import SPECIAL_TOKENS
     >>> tokens = WordPiece(Vocabulary((*SPECIAL_TOKENS, "caf", "##e", "中"))).tokenize(["Café 中[MASK]"])[0]
     >>> list(zip(tokens.ids.tolist(), tokens.begins.tolist(), tokens.ends.tolist()))
@@ -69,38 +54,77 @@ class WordPiece:
 
     def __init__(self, vocabulary: Vocabulary, *, lowercase: bool = True) -> None:
         self.vocabulary, self.lowercase = vocabulary, lowercase
-        model = models.WordPiece(dict(vocabulary.ids), unk_token="[UNK]", max_input_chars_per_word=LONGEST_WORD)
-        self._tokenizer = tokenizers.Tokenizer(model)
-        self._tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
-        self._tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        self._library = Library(vocabulary, lowercase=lowercase)
+        self._kinds = np.full(0x110000, UNSEEN, np.int32)
+        self._kept: dict[str, Tokens] = {}
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         """The tokens of each text; texts in one call share their arrays' memory.
 
         Raises ValueError for a lone surrogate, which is no character.
         """
+        whole = "\n".join(texts)  # a line break is part of no word
         try:
-            return self._tokenize(texts)
-        except (TypeError, UnicodeEncodeError):
-            _check_characters(texts)
+            points = np.frombuffer(whole.encode("utf-32-le"), np.uint32)
+        except UnicodeEncodeError:
+            check_characters(texts)
             raise
+        kinds = self._kinds_of(points)
+        alone, edges = np.flatnonzero(kinds >= 0), np.diff(kinds == INSIDE, prepend=False, append=False)
+        starts, stops = np.flatnonzero(edges).reshape(-1, 2).T
+        runs, chosen = self._cut(
+            [whole[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+        )
+        lengths = np.array([len(run) for run in runs], np.int64)
+        counts = np.zeros(len(points) + 1, np.int64)  # tokens that begin at a character, or with its run
+        counts[alone] = 1
+        counts[starts] = repeats = lengths[chosen]
+        places = np.cumsum(counts) - counts
+        ids, begins, ends = np.empty((3, int(places[-1])), np.int32)
+        at = places[alone]
+        ids[at], begins[at], ends[at] = kinds[alone], alone, alone + 1
+        steps = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+        at = np.repeat(places[starts], repeats) + steps
+        source, origins = np.repeat((np.cumsum(lengths) - lengths)[chosen], repeats) + steps, np.repeat(starts, repeats)
+        ids[at] = np.concatenate([_NONE, *(run.ids for run in runs)])[source]
+        begins[at] = np.concatenate([_NONE, *(run.begins for run in runs)])[source] + origins
+        ends[at] = np.concatenate([_NONE, *(run.ends for run in runs)])[source] + origins
+        sizes = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
+        firsts = np.cumsum(sizes) - sizes
+        bounds = [*places[firsts].tolist(), len(ids)]
+        shift = np.repeat(firsts, np.diff(bounds)).astype(np.int32)
+        begins -= shift
+        ends -= shift
+        return [Tokens(ids[low:high], begins[low:high], ends[low:high]) for low, high in itertools.pairwise(bounds)]
 
-    def _tokenize(self, texts: Sequence[str]) -> list[Tokens]:
-        fed, origins = list(texts), dict[int, Ints]()
-        if self.lowercase:
-            for number, text in enumerate(texts):
-                if _reordered().search(text):
-                    fed[number], origins[number] = _in_order(text)
-        encoded = self._tokenizer.encode_batch(fed, add_special_tokens=False)
-        bounds = list(itertools.accumulate(map(len, encoded), initial=0))
-        ids = np.fromiter(_chain(encoding.ids for encoding in encoded), np.int32, bounds[-1])
-        # The library gives lists of tuples: one pass over them all takes half the time of an np.array for each.
-        offsets = _chain(_chain(encoding.offsets for encoding in encoded))
-        begins, ends = np.fromiter(offsets, np.int32, 2 * bounds[-1]).reshape(-1, 2).T.copy()
-        cut = [Tokens(ids[low:high], begins[low:high], ends[low:high]) for low, high in itertools.pairwise(bounds)]
-        for number, origin in origins.items():
-            cut[number] = _put_back(cut[number], origin)
-        return cut
+    def _kinds_of(self, points: npt.NDArray[np.uint32]) -> Ints:
+        """What each character is; those that were never seen are asked of the library."""
+        kinds = self._kinds[points]
+        if len(unseen := np.unique(points[kinds == UNSEEN])):
+            for point in unseen.tolist():
+                character = chr(point)
+                kind = SEPARATOR if self._library.separates(character) else INSIDE
+                if self._library.isolates(character):
+                    kind = int(self._library.tokenize([character])[0].ids[0])
+                self._kinds[point] = kind
+            kinds = self._kinds[points]
+        return kinds
+
+    def _cut(self, runs: Sequence[str]) -> tuple[list[Tokens], npt.NDArray[np.int64]]:
+        """The tokens of the distinct runs, and which of them each run is."""
+        numbers: dict[str, int] = {}
+        chosen = np.fromiter((numbers.setdefault(run, len(numbers)) for run in runs), np.int64, len(runs))
+        missing = [run for run in numbers if run not in self._kept]
+        cut = dict(zip(missing, self._library.tokenize(missing), strict=True))
+        found = [cut[run] if run in cut else self._kept[run] for run in numbers]
+        if len(self._kept) + len(cut) > MOST_KEPT:
+            self._kept.clear()
+        # Copies, as a view would keep the arrays of a whole call.
+        short = ((run, tokens) for run, tokens in cut.items() if len(run) <= LONGEST_KEPT)
+        self._kept.update(
+            (run, Tokens(tokens.ids.copy(), tokens.begins.copy(), tokens.ends.copy())) for run, tokens in short
+        )
+        return found, chosen
 
     def count(self, words: Sequence[str], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """How often each token of the vocabulary stands in counted words: int64 [vocabulary].
@@ -110,11 +134,10 @@ class WordPiece:
         >>> wordpiece.count(["中国", "国"], np.array([3, 4])).tolist()
         [0, 0, 0, 0, 0, 3, 7]
         """
-        encoded = self._tokenizer.encode_batch_fast(words, add_special_tokens=False)
-        lengths = [len(encoding) for encoding in encoded]
-        ids = np.fromiter(_chain(encoding.ids for encoding in encoded), np.int64, sum(lengths))
+        cut = self.tokenize(words)
+        ids = np.concatenate([_NONE, *(tokens.ids for tokens in cut)])
         totals = np.zeros(len(self.vocabulary), np.int64)
-        np.add.at(totals, ids, np.repeat(counts, lengths))
+        np.add.at(totals, ids, np.repeat(counts, [len(tokens) for tokens in cut]))
         return totals
 
 
@@ -173,60 +196,3 @@ def _join(texts: Sequence[Tokens], vocabulary: Vocabulary) -> Encoding:
         np.concatenate([NOWHERE, *_chain((text.begins, NOWHERE) for text in texts)]),
         np.concatenate([NOWHERE, *_chain((text.ends, NOWHERE) for text in texts)]),
     )
-
-
-def _check_characters(texts: Sequence[str]) -> None:
-    for number, text in enumerate(texts):
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"text {number}: character {error.start} is half of a surrogate pair, no text: repair or drop it"
-            ) from None
-
-
-_DECOMPOSE = normalizers.Sequence(
-    [
-        normalizers.BertNormalizer(handle_chinese_chars=False, strip_accents=False, lowercase=False),
-        normalizers.NFD(),
-    ]
-)
-
-
-@functools.cache
-def _reordered() -> re.Pattern[str]:
-    """Marks that keep their place in a word, and may change it.
-
-    Canonical order (Unicode Standard, 3.11) sorts marks behind a letter by class, and the library gives them the
-    offsets of each other then. It matters for those that are not stripped as accents, by the library's tables.
-    """
-    normalizer = normalizers.BertNormalizer(lowercase=True)
-    marks = [
-        mark
-        for mark in map(chr, range(0x300, 0x20000))
-        if unicodedata.combining(unicodedata.normalize("NFD", mark)[-1])
-        and any(map(unicodedata.combining, normalizer.normalize_str(mark)))
-    ]
-    return re.compile(f"[{''.join(marks)}]")
-
-
-def _in_order(text: str) -> tuple[str, Ints]:
-    """The text in canonical order, so that the library need change nothing, and where each character stood."""
-    apart = [_DECOMPOSE.normalize_str(character) for character in text]
-    places = np.repeat(np.arange(len(text), dtype=np.int32), [len(parts) for parts in apart])
-    ordered = _DECOMPOSE.normalize_str("".join(apart))
-    origins = np.empty_like(places)
-    # Equal characters are of one class and keep their order.
-    origins[_by_character(ordered)] = places[_by_character("".join(apart))]
-    return ordered, origins
-
-
-def _by_character(text: str) -> npt.NDArray[np.int64]:
-    return np.argsort(np.frombuffer(text.encode("utf-32-le"), np.uint32), kind="stable")
-
-
-def _put_back(tokens: Tokens, origins: Ints) -> Tokens:
-    """The tokens of a text in canonical order, with offsets into the original; those that crossed share a slice."""
-    first = np.minimum.accumulate(origins[::-1])[::-1]
-    last = np.maximum.accumulate(origins)
-    return Tokens(tokens.ids, first[tokens.begins], last[tokens.ends - 1] + 1)

@@ -18,7 +18,8 @@ from tokenizers import normalizers
 
 from tests.pipelines.command import ROOT
 from transforms.vocabulary import SPECIAL_TOKENS, Vocabulary
-from transforms.wordpiece import LONGEST_WORD, Encoding, Tokens, WordPiece, pair, windows
+from transforms.wordpiece import Encoding, Tokens, WordPiece, pair, windows
+from transforms.wordpiece_library import LONGEST_WORD, Library
 
 DATA = os.environ.get("HANMILL_DATA")
 
@@ -352,6 +353,18 @@ def test_slices_say_what_cased_tokens_say(text: str, data: st.DataObject) -> Non
     assert [*groups(tokens.begins.tolist(), tokens.ends.tolist())] == [(item, item) for item in range(len(tokens))]
 
 
+@settings(max_examples=500)
+@given(found=st.lists(texts, max_size=5), lowercase=st.booleans(), data=st.data())
+def test_the_table_of_characters_changes_nothing(found: list[str], lowercase: bool, data: st.DataObject) -> None:
+    """What stands alone does so wherever it stands: the library, given whole texts, cuts them alike."""
+    vocabulary = data.draw(vocabularies(split("".join(found))))
+    wordpiece = WordPiece(vocabulary, lowercase=lowercase)
+    expected = Library(vocabulary, lowercase=lowercase).tokenize(found)
+    for _ in range(2):  # with runs that are new, and with the same ones kept
+        for tokens, same in zip(wordpiece.tokenize(found), expected, strict=True):
+            assert rows(tokens) == rows(same)
+
+
 @pytest.mark.skipif(not DATA, reason="HANMILL_DATA names the folder of the corpora, and is not set")
 def test_real_titles_and_articles_with_a_real_vocabulary() -> None:
     assert DATA is not None
@@ -363,6 +376,8 @@ def test_real_titles_and_articles_with_a_real_vocabulary() -> None:
     for text, tokens in zip(found, WordPiece(vocabulary).tokenize(found), strict=True):
         assert [vocabulary.tokens[token] for token in tokens.ids.tolist()] == reference(text, vocabulary)
         check_offsets(text, tokens, vocabulary, normal)
+    for tokens, same in zip(WordPiece(vocabulary).tokenize(found), Library(vocabulary).tokenize(found), strict=True):
+        assert rows(tokens) == rows(same)
 
 
 # --- pairs and windows ---
@@ -382,8 +397,8 @@ def parts(encoding: Encoding) -> list[list[tuple[int, int, int]]]:
     columns = (encoding.ids, encoding.segments, encoding.begins, encoding.ends)
     assert {column.dtype for column in columns} == {np.dtype(np.int32)}
     assert {len(column) for column in columns} == {len(encoding)}
-    special = np.flatnonzero(encoding.begins < 0).tolist()
-    assert special == np.flatnonzero(encoding.ends == -1).tolist() == np.flatnonzero(encoding.begins == -1).tolist()
+    special = np.flatnonzero(encoding.begins == encoding.ends).tolist()
+    assert encoding.begins[special].tolist() == [0] * len(special)
     assert encoding.ids[special].tolist() == [VOCABULARY.cls] + [VOCABULARY.sep] * (len(special) - 1)
     assert (special[0], special[-1]) == (0, len(encoding) - 1)
     segments = [0] + [segment for segment, size in enumerate(np.diff(special).tolist()) for _ in range(size)]
@@ -426,8 +441,8 @@ def test_a_pair_of_texts() -> None:
     tokens = [wordpiece.vocabulary.tokens[token] for token in encoding.ids.tolist()]
     assert tokens == ["[CLS]", "cafe", "中", "[SEP]", "3", ".", "5", "%", "[SEP]"]
     assert encoding.segments.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 1]
-    assert encoding.begins.tolist() == [-1, 0, 5, -1, 0, 1, 2, 3, -1]
-    assert encoding.ends.tolist() == [-1, 4, 6, -1, 1, 2, 3, 4, -1]
+    assert encoding.begins.tolist() == [0, 0, 5, 0, 0, 1, 2, 3, 0]
+    assert encoding.ends.tolist() == [0, 4, 6, 0, 1, 2, 3, 4, 0]
 
 
 @pytest.mark.parametrize(("second", "least"), [(None, 2), (made_tokens(1, 500), 3)])

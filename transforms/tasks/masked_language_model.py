@@ -19,7 +19,7 @@ RATE = 0.15
 
 @dataclass(frozen=True, slots=True)
 class MaskedLanguageModel:
-    """Records: token ids, the number of the word that each belongs to (-1: special), and where they come from.
+    """Records: token ids, the number of the word that each belongs to (0: special), and where they come from.
 
     `word_ends`: where the words of a text end, int [words], in characters; the last is the text's length.
     `across`: whether texts are packed together, in the order of their keys, with [SEP] between them.
@@ -60,7 +60,7 @@ class MaskedLanguageModel:
         text, (of_text,) = example.texts[0], tokens
         if not len(of_text.ids):
             raise BadRecord("the text has no token")
-        words = np.searchsorted(self.word_ends(text), of_text.begins, "right").astype(np.int32)
+        words = np.searchsorted(self.word_ends(text), of_text.begins, "right").astype(np.int32) + np.int32(1)
         stops = [place for place, character in enumerate(text, 1) if character in SENTENCE_ENDS]
         sentences = np.searchsorted(of_text.begins, stops, "left").astype(np.int32)
         document = _Document(example.id, of_text.ids, words, sentences, of_text.begins, of_text.ends)
@@ -103,8 +103,8 @@ class MaskedLanguageModel:
             yield self._packed(pieces)
 
     def _packed(self, pieces: "Sequence[_Piece]") -> Record:
-        cls, sep, special = (np.array([value], np.int32) for value in (self.vocabulary.cls, self.vocabulary.sep, -1))
-        ids, words, count = [cls], [special], 0
+        cls, sep, special = (np.array([value], np.int32) for value in (self.vocabulary.cls, self.vocabulary.sep, 0))
+        ids, words, count = [cls], [special], 1
         for document, start, stop in pieces:
             ids += [document.ids[start:stop], sep]
             words += [document.words[start:stop] - document.words[start] + count, special]

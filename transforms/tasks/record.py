@@ -56,7 +56,7 @@ def check(record: Record, *, schema: Schema, labels: Mapping[str, Sequence[str]]
 
     Features must be those of the schema, and labels known. `*begins` and `*ends` are spans of the record's text (of
     its context, where it has one): as many of one as of the other, none of them empty or outside of the text; those of
-    tokens are -1 at special ones, and point at the question in segment 0.
+    tokens are empty at special ones, and point at the question in segment 0.
     """
     if record.keys() != schema.keys():
         raise BadRecord(f"features {sorted(record.keys() ^ schema.keys())} are missing or too many")
@@ -70,7 +70,7 @@ def check(record: Record, *, schema: Schema, labels: Mapping[str, Sequence[str]]
     for name in schema:
         if name.endswith("_begins"):
             _check_spans(record[name], record[name[:-6] + "ends"], size=len(text), name=name[:-7])
-    inside = record["begins"] >= 0
+    inside = record["begins"] < record["ends"]
     if "segments" in schema:
         asked = inside & (record["segments"] == 0)
         _check_spans(record["begins"][asked], record["ends"][asked], size=len(record["question"]), name="token")
