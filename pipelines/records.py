@@ -9,7 +9,6 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any, ClassVar
 
-import numpy as np
 import pyarrow as pa
 
 from pipelines.data_set import describe_data_set, stem
@@ -33,7 +32,7 @@ from pipelines.storage.manifest import (
     write_entry,
 )
 from pipelines.storage.readers import read_batches
-from pipelines.storage.record_tables import BY_KEY, from_table, table_schema
+from pipelines.storage.record_tables import BY_KEY, encode_table, from_table, table_schema, to_table
 from pipelines.storage.resume import Plan, drop_others, make_plan, written
 from pipelines.storage.shards import Shard
 from pipelines.storage.sources import Reading, Source, discover
@@ -42,9 +41,9 @@ from pipelines.task_options import TaskOptions, open_task
 from pipelines.word_count import COUNTING
 from transforms.splits import Splits
 from transforms.tasks.masked_language_model import MaskedLanguageModel
-from transforms.tasks.record import Kind, Record, Schema
+from transforms.tasks.record import Kind
 from transforms.tasks.task import Task
-from transforms.tfrecord import Feature, encode_example, frame
+from transforms.tfrecord import frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +69,9 @@ class Records:
         """The options that decide what the records are."""
         reading = asdict(self.reading)
         del reading["patterns"]  # they decide which inputs there are, and inputs may change
-        splits = asdict(self.splits)
-        return {
-            "job": self.name,
-            **self.task.configuration,
-            **{f"split_{key}": splits[key] for key in splits},
-            **reading,
-        }
+        # As JSON has it, in which it is compared with that of an earlier run.
+        splits = {**asdict(self.splits), "shares": dict(self.splits.shares), "named": list(self.splits.named)}
+        return {"job": self.name, **self.task.configuration, "splits": splits, **reading}
 
     def plan(self, *, workers: int, fresh: bool = False) -> Plan:
         """Raises InputError for missing inputs, bad files, and for a folder that holds another configuration."""
@@ -195,37 +190,16 @@ class Records:
 
 
 def _in_order(task: Task, table: pa.Table, labels: Mapping[str, Sequence[str]]) -> Iterator[bytes]:
-    """The records of an output file, serialized; those with one key and id by their content."""
-    numbers = {name: {label: number for number, label in enumerate(known)} for name, known in labels.items()}
-    encode = functools.partial(_encode, schema=task.schema, numbers=numbers)
-    records = from_table(table, held_schema(task))
+    """The records of an output file, serialized; those with one key, id and number by their content."""
     if isinstance(task, MaskedLanguageModel) and task.across:
-        yield from map(encode, task.packed(records))
+        packed = list(task.packed(from_table(table, held_schema(task))))
+        numbers = range(len(packed))
+        yield from encode_table(to_table(packed, task.schema, keys=numbers, numbers=numbers), task.schema, labels)
         return
     keys = zip(*(table[name].to_pylist() for name, _ in BY_KEY), strict=True)
-    for _, alike in itertools.groupby(zip(keys, records, strict=True), lambda row: row[0]):
-        yield from sorted(encode(record) for _, record in alike)
-
-
-def _encode(record: Record, *, schema: Schema, numbers: Mapping[str, Mapping[str, int]]) -> bytes:
-    """The `tf.train.Example` of a record."""
-    features: dict[str, Feature] = {}
-    for name, kind in schema.items():
-        value = record[name]
-        match kind:
-            case Kind.INTEGER:
-                features[name] = np.array([value])
-            case Kind.INTEGERS:
-                features[name] = np.asarray(value)
-            case Kind.TEXT:
-                features[name] = [value.encode()]
-            case Kind.TEXTS:
-                features[name] = [item.encode() for item in value]
-            case Kind.LABEL:
-                features[name] = np.array([numbers[name][value]])
-            case Kind.LABELS:
-                features[name] = np.array([numbers[name][item] for item in value], np.int64)
-    return encode_example(features)
+    encoded = zip(keys, encode_table(table, task.schema, labels), strict=True)
+    for _, alike in itertools.groupby(encoded, lambda row: row[0]):
+        yield from sorted(record for _, record in alike)
 
 
 @functools.cache

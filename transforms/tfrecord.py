@@ -4,6 +4,7 @@ Framing: TensorFlow's `core/lib/io/record_writer.h`; messages: `core/example/exa
 format, map entries ordered by key as TensorFlow's deterministic serialization has them.
 """
 
+import itertools
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO
@@ -14,7 +15,7 @@ from google_crc32c import value as crc32c
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
-Feature = Integers | Floats | Sequence[bytes]
+Feature = Integers | Floats | Sequence[bytes] | bytes
 
 PIECE_BYTES = 1 << 20
 HEADER_BYTES, FOOTER_BYTES = 12, 4
@@ -102,7 +103,8 @@ def _length(header: bytes, name: str, offset: int) -> int:
 def encode_example(features: Mapping[str, Feature]) -> bytes:
     """The bytes of a `tf.train.Example`, equal to TensorFlow's `SerializeToString(deterministic=True)`.
 
-    Values: integers [n], floating-point numbers [n] (stored as float32), or a sequence of bytes.
+    Values: integers [n], floating-point numbers [n] (stored as float32), a sequence of bytes, or what `encode_lists`
+    made of integers.
 
     >>> encode_example({"ids": np.array([1, 300])}).hex()
     '0a100a0e0a0369647312071a050a0301ac02'
@@ -118,7 +120,9 @@ def encode_example(features: Mapping[str, Feature]) -> bytes:
 
 
 def _encode_feature(value: Feature) -> bytes:
-    if isinstance(value, np.ndarray):
+    if isinstance(value, bytes):
+        tag, body = _INTEGERS, b"\n" + varint(len(value)) + value if value else b""
+    elif isinstance(value, np.ndarray):
         if value.dtype.kind == "f":
             tag, packed = _FLOATS, value.astype("<f4").tobytes()
         else:
@@ -131,8 +135,12 @@ def _encode_feature(value: Feature) -> bytes:
 
 def varint(number: int) -> bytes:
     """A non-negative integer as a varint."""
-    if number < 0x80:
-        return bytes((number,))
+    if number < len(_SMALL):
+        return _SMALL[number]
+    return _varint(number)
+
+
+def _varint(number: int) -> bytes:
     out = bytearray()
     while number >= 0x80:
         out.append(number & 0x7F | 0x80)
@@ -141,24 +149,41 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
+_SMALL = [_varint(number) for number in range(1 << 12)]  # most lengths
+
+
 def encode_varints(values: Integers) -> bytes:
     """Integers [n] as varints back to back; a negative one takes ten bytes.
 
     >>> encode_varints(np.array([1, 300])).hex()
     '01ac02'
     """
-    if not len(values):
-        return b""
+    return _encode(values)[0]
+
+
+def encode_lists(values: Integers, offsets: Integers) -> list[bytes]:
+    """The varints of many lists at once, list `i` being `values[offsets[i]:offsets[i + 1]]`.
+
+    >>> [item.hex() for item in encode_lists(np.array([1, 300, 2]), np.array([0, 2, 2, 3]))]
+    ['01ac02', '', '02']
+    """
+    data, sizes = _encode(values)
+    bounds = np.concatenate([[0], np.cumsum(sizes)])[offsets].tolist()
+    return [data[begin:end] for begin, end in itertools.pairwise(bounds)]
+
+
+def _encode(values: Integers) -> tuple[bytes, npt.NDArray[np.int64]]:
+    """Varints back to back, and how many bytes each has."""
     unsigned = values.view(np.uint64)
-    longest = -(-int(unsigned.max()).bit_length() // 7)
+    longest = -(-int(unsigned.max(initial=0)).bit_length() // 7)
     if longest <= 1:
-        return unsigned.astype(np.uint8).tobytes()
+        return unsigned.astype(np.uint8).tobytes(), np.ones(len(values), np.int64)
     groups = unsigned[:, None] >> _SHIFTS[:longest]
     used = groups != 0
     used[:, 0] = True
     low = groups.astype(np.uint8) & 0x7F
     low[:, :-1] |= used[:, 1:].view(np.uint8) << 7
-    return bytes(low[used].tobytes())
+    return low[used].tobytes(), used.sum(axis=1)
 
 
 def decode_varints(data: bytes | memoryview) -> Integers:

@@ -101,12 +101,13 @@ class WordPiece:
         """What each character is; those that were never seen are asked of the library."""
         kinds = self._kinds[points]
         if len(unseen := np.unique(points[kinds == UNSEEN])):
-            for point in unseen.tolist():
-                character = chr(point)
-                kind = SEPARATOR if self._library.separates(character) else INSIDE
+            characters = list(map(chr, unseen.tolist()))
+            tokens = self._library.tokenize(characters)
+            for point, character, cut in zip(unseen.tolist(), characters, tokens, strict=True):
                 if self._library.isolates(character):
-                    kind = int(self._library.tokenize([character])[0].ids[0])
-                self._kinds[point] = kind
+                    self._kinds[point] = cut.ids[0]
+                else:
+                    self._kinds[point] = SEPARATOR if self._library.separates(character) else INSIDE
             kinds = self._kinds[points]
         return kinds
 

@@ -1,13 +1,15 @@
 """Records of a task as Arrow tables, as runs hold them between map and reduce."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from transforms.tasks.record import Kind, Record, Schema
+from transforms.tfrecord import Feature, encode_example, encode_lists
 
 _TYPES = {
     Kind.INTEGER: pa.int64(),
@@ -42,6 +44,27 @@ def _column(values: Sequence[Any], kind: Kind) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
 
 
+def encode_table(table: pa.Table, schema: Schema, labels: Mapping[str, Sequence[str]]) -> Iterator[bytes]:
+    """The records of a table as `tf.train.Example` messages, in its order; labels as their places in `labels`."""
+    columns = [_encoded(table[name].combine_chunks(), kind, labels.get(name, ())) for name, kind in schema.items()]
+    for values in zip(*columns, strict=True):
+        yield encode_example(dict(zip(schema, values, strict=True)))
+
+
+def _encoded(column: pa.Array, kind: Kind, labels: Sequence[str]) -> Sequence[Feature]:
+    match kind:
+        case Kind.TEXT:
+            return [[text] for text in column.cast(pa.binary()).to_pylist()]
+        case Kind.TEXTS:
+            return column.cast(pa.list_(pa.binary())).to_pylist()  # type: ignore[no-any-return]
+    lists = kind in (Kind.INTEGERS, Kind.LABELS)
+    offsets = np.asarray(column.offsets, np.int64) if lists else np.arange(len(column) + 1)
+    values = column.values if lists else column
+    if kind in (Kind.LABEL, Kind.LABELS):
+        values = pc.index_in(values, value_set=pa.array(labels, pa.string()))
+    return encode_lists(np.asarray(values, np.int64), offsets)
+
+
 def from_table(table: pa.Table, schema: Schema) -> Iterator[Record]:
     """The records of a table, in its order: integers as arrays int32, all else as Python's own."""
     columns = [_values(table[name].combine_chunks(), kind) for name, kind in schema.items()]
@@ -53,5 +76,5 @@ def _values(column: pa.Array, kind: Kind) -> Sequence[Any]:
     if kind is not Kind.INTEGERS:
         return column.to_pylist()  # type: ignore[no-any-return]
     flat = np.asarray(column.values)
-    offsets = np.asarray(column.offsets).tolist()
+    offsets = np.asarray(column.offsets).tolist()  # from the first of the values, whatever slice the column is
     return [flat[begin:end] for begin, end in itertools.pairwise(offsets)]
