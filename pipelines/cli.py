@@ -16,6 +16,7 @@ from pipelines.bench.commands import bench  # noqa: E402
 from pipelines.commands.count import count  # noqa: E402
 from pipelines.commands.options import EXIT_CODES, Directory, Invocation  # noqa: E402
 from pipelines.commands.records import inspect, records  # noqa: E402
+from pipelines.commands.vocab import vocab  # noqa: E402
 from pipelines.errors import DONE, INTERRUPTED, HanmillError, InputError, UsageError  # noqa: E402
 
 JOBS = {"count", "records"}  # what engines run
@@ -27,6 +28,7 @@ app.add_typer(bench, name="bench")
 
 
 app.command(epilog=EXIT_CODES)(count)
+app.command(epilog=EXIT_CODES)(vocab)
 app.command(epilog=EXIT_CODES)(records)
 app.command()(inspect)
 

@@ -1,17 +1,16 @@
 """What `hanmill show`, `status` and `doctor` print."""
 
 import contextlib
+import itertools
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.counts import finished_count, read_counts
 from pipelines.doctor import examine
 from pipelines.errors import InputError
 from pipelines.storage.commit import LOCK, holder
@@ -22,36 +21,20 @@ PRINTABLE = 40
 
 def top_words(directory: Path, top: int) -> None:
     """Prints the first rows of a finished count. Raises InputError where there is none."""
-    manifest = read_json(directory / MANIFEST)
-    if manifest is None or not (directory / SUCCESS).exists():
-        raise InputError(f"{directory}: no finished count there: run hanmill count ... --out {directory}")
-    total, left, rank = manifest["totals"]["tokens"], top, 0
+    manifest = finished_count(directory)
     totals = manifest["totals"]
+    total = totals["tokens"]
     print(f"{totals['words']:,} words, {total:,} tokens, {totals['documents']:,} documents")
     table = Table()
     for name in ("rank", "word", "count", "share", "documents"):
         table.add_column(name, justify="left" if name == "word" else "right", no_wrap=name != "word")
-    for part in manifest["parts"]:
-        for batch in _batches(directory / part["name"], min(left, 4096)):
-            for row in batch.slice(0, left).to_pylist():
-                rank += 1
-                share = f"{100 * row['count'] / total:.3f} %"
-                word = Text(printable(row["word"]))
-                table.add_row(f"{rank:,}", word, f"{row['count']:,}", share, f"{row['documents']:,}")
-            left = top - rank
-            if left <= 0:
-                break
-        if left <= 0:
-            break
+    batches = read_counts(directory, manifest, rows=min(top, 4096))
+    rows = (row for batch in batches for row in batch.to_pylist())
+    for rank, row in enumerate(itertools.islice(rows, top), 1):
+        share = f"{100 * row['count'] / total:.3f} %"
+        word = Text(printable(row["word"]))
+        table.add_row(f"{rank:,}", word, f"{row['count']:,}", share, f"{row['documents']:,}")
     Console().print(table)
-
-
-def _batches(part: Path, rows: int) -> Iterator[pa.RecordBatch]:
-    try:
-        with part.open("rb") as file:
-            yield from pq.ParquetFile(file).iter_batches(rows, columns=["word", "count", "documents"])
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{part}: {error}: run the same command again, it writes the output anew") from error
 
 
 def printable(word: str) -> str:

@@ -153,7 +153,7 @@ def cut_vocabulary(
     used = sorted({*np.flatnonzero(counts >= max(min_count, 1)).tolist()} - {*special}, key=rank)[:room]
     inside = {base.ids.get(f"##{base.tokens[token]}") for token in used if len(base.tokens[token]) == 1}
     more = sorted((token for token in inside - {*used} if token is not None), key=rank)
-    return [*special, *used, *more][: room and room + len(special)]
+    return [*special, *used, *more][:size]
 
 
 def _room(size: int | None) -> int | None:

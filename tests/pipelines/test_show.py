@@ -63,7 +63,7 @@ def test_words_are_shown_as_they_are(
     found = ["[red]", ":smile:", "\\[", "[/]", "x"]
     pq.write_table(pa.table({"word": found, "count": [1] * 5, "documents": [1] * 5}), tmp_path / "part.parquet")
     totals = {"words": 5, "tokens": 5, "documents": 1}
-    content = json.dumps({"totals": totals, "parts": [{"name": "part.parquet"}]}).encode()
+    content = json.dumps({"job": "word_count", "totals": totals, "parts": [{"name": "part.parquet"}]}).encode()
     (tmp_path / "manifest.json").write_bytes(content)
     (tmp_path / "_SUCCESS").write_text(f"{hashlib.sha256(content).hexdigest()}\n")
     assert [row[1] for row in shown(capsys, tmp_path, 9)] == found
@@ -97,7 +97,7 @@ def test_a_part_that_is_gone_or_damaged_is_named(finished: Path, content: bytes 
     if content is not None:
         part.write_bytes(content)
     try:
-        with pytest.raises(InputError, match=r"word_counts-00000-of-00001\.parquet: .+: run the same command again"):
+        with pytest.raises(InputError, match=r"word_counts-00000-of-00001\.parquet: .+: run the count again"):
             top_words(finished, 5)
     finally:
         part.write_bytes(before)
