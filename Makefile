@@ -11,6 +11,10 @@ demo: $(VENV)/.records
 	$(BIN)/hanmill sample --out demo/corpus --documents 20000 --seed 1
 	$(BIN)/hanmill count demo/corpus --out demo/counts --by-label
 	$(BIN)/hanmill show demo/counts --top 20
+	$(BIN)/hanmill vocab demo/counts --unit character --out demo/vocab.txt
+	$(BIN)/hanmill records text-classification demo/corpus --vocab demo/vocab.txt --out demo/records \
+	    --splits train=0.9,dev=0.05,test=0.05
+	$(BIN)/hanmill inspect demo/records --records 1
 	@echo "report: $(CURDIR)/demo/counts/report.html"
 
 test: $(VENV)/.development lint

@@ -1,5 +1,6 @@
 """Batches of a few shapes from records: for training without end, or once over a split."""
 
+import functools
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -127,8 +128,8 @@ class Batches:
             length: [self._row(data_set.read(self._shuffle.fetch(place)), place) for place in places]
             for length, places in self._waiting.items()
         }
-        self.position = dict(position)
-        self._ready: queue.Queue[tuple[Arrays, dict[str, Any]] | BaseException | None] = queue.Queue(_PREFETCHED)
+        self._position: Callable[[], dict[str, Any]] = lambda: dict(position)
+        self._ready: queue.Queue[tuple[Arrays, _Position] | BaseException | None] = queue.Queue(_PREFETCHED)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._work, name="batches", daemon=True)
         self._thread.start()
@@ -156,8 +157,13 @@ class Batches:
         if found is None or isinstance(found, BaseException):
             self._ready.put(found)
             raise StopIteration if found is None else found
-        batch, self.position = found
+        batch, self._position = found
         return batch
+
+    @property
+    def position(self) -> dict[str, Any]:
+        """Where the next batch begins, in JSON's own types."""
+        return self._position()
 
     def _work(self) -> None:
         last: BaseException | None = None
@@ -169,7 +175,7 @@ class Batches:
             last = error
         self._put(last)
 
-    def _put(self, item: tuple[Arrays, dict[str, Any]] | BaseException | None) -> bool:
+    def _put(self, item: "tuple[Arrays, _Position] | BaseException | None") -> bool:
         while not self._closed.is_set():
             try:
                 self._ready.put(item, timeout=0.1)
@@ -178,7 +184,7 @@ class Batches:
                 continue
         return False
 
-    def _made(self) -> Iterator[tuple[Arrays, dict[str, Any]]]:
+    def _made(self) -> "Iterator[tuple[Arrays, _Position]]":
         for place, raw in self._shuffle:
             record = self._data_set.read(raw)
             length = self._batching.length(record)
@@ -188,10 +194,17 @@ class Batches:
                 batch = self._batching.collate(self._rows[length], length)
                 self._waiting[length], self._rows[length] = [], []
                 waiting = {str(length): [list(place) for place in places] for length, places in self._waiting.items()}
-                yield batch, {"shuffle": self._shuffle.position, "waiting": waiting}
+                yield batch, functools.partial(_position, self._shuffle.mark(), waiting)
 
     def _row(self, record: Record, place: Place) -> Mapping[str, Any]:
         return self._batching.targets(record, self._batching.random(place))
+
+
+_Position = Callable[[], dict[str, Any]]
+
+
+def _position(mark: _Position, waiting: dict[str, list[list[int]]]) -> dict[str, Any]:
+    return {"shuffle": mark(), "waiting": waiting}
 
 
 def as_tf_dataset(make: Callable[[], Iterator[Arrays]], batching: Batching) -> Any:

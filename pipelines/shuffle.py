@@ -1,6 +1,6 @@
 """Records in a random order without end, which can be taken up again at any of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ class Shuffle:
     """Passes over a split, each in an order of its own; every record comes once in each.
 
     Files come in a random order, `open_files` of them are read in turn, and each record that is handed out is drawn
-    from `buffer` of them. `position`: of an earlier reading with the same split and arguments, to go on behind it.
+    from `buffer` of them. `position`: what `mark` gave of a reading with the same split and arguments, to go on behind it.
     """
 
     def __init__(
@@ -50,17 +50,12 @@ class Shuffle:
         self._order = np.random.default_rng((self._seed, epoch)).permutation(len(self._files)).tolist()
         self._next = self._turn = self._draws = 0
 
-    @property
-    def position(self) -> dict[str, Any]:
-        """What it takes to go on behind the record that came last: JSON's own types."""
-        return {
-            "epoch": self._epoch,
-            "next": self._next,
-            "turn": self._turn,
-            "open": [[reading.file, reading.offset] for reading in self._open],
-            "held": [place for place, _ in self._held],
-            "draws": self._draws,
-        }
+    def mark(self) -> Callable[[], dict[str, Any]]:
+        """Remembers where the reading stands, at the cost of a copy; the call gives it as a `position` for JSON."""
+        held = self._held.copy()
+        counts = {"epoch": self._epoch, "next": self._next, "turn": self._turn, "draws": self._draws}
+        opened = [[reading.file, reading.offset] for reading in self._open]
+        return lambda: {**counts, "open": opened, "held": [list(place) for place, _ in held]}
 
     def fetch(self, place: Place) -> bytes:
         """The record at a place."""

@@ -1,6 +1,7 @@
 """The commands `hanmill bench ...`: arguments in, calls out."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -75,6 +76,19 @@ def bench_profile(inputs: Inputs, workers: Workers = 2) -> None:
     from pipelines.bench import profile
 
     profile.bench_profile(inputs, workers=workers)
+
+
+@bench.command("records")
+def bench_records(
+    inputs: Inputs,
+    vocab: Annotated[Path, typer.Option(metavar="FILE", help="WordPiece vocabulary.", show_default=False)],
+    rounds: Rounds = 3,
+    workers: Workers = 2,
+) -> None:
+    """Records against the library's tokenizer alone, framing, messages, and reading them again."""
+    from pipelines.bench import records
+
+    records.bench_records(inputs, vocabulary=vocab, rounds=rounds, workers=workers)
 
 
 @bench.command("dictionary")
