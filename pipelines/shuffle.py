@@ -22,7 +22,7 @@ class Shuffle:
     """Passes over a split, each in an order of its own; every record comes once in each.
 
     Files come in a random order, `open_files` of them are read in turn, and each record that is handed out is drawn
-    from `buffer` of them. `position`: what `mark` gave of a reading with the same split and arguments, to go on behind it.
+    from `buffer` of them. `position`: what `mark` gave of a reading with the same arguments, to go on behind it.
     """
 
     def __init__(

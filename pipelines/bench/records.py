@@ -118,7 +118,9 @@ def _bench_examples(*, rounds: int) -> None:
         "decode, tf.train.Example": decoded_by_tensorflow,
         "decode, hanmill": lambda: decode_example(message)["ids"],
     }
-    many = {name: functools.partial(_repeat, work) for name, work in contenders.items()}
+    many: dict[str, Callable[[], object]] = {
+        name: functools.partial(_repeat, work) for name, work in contenders.items()
+    }
     title = f"{_MESSAGES:,} messages of {_IDS} ids, 1 core"
     print_timings(interleave(many, rounds=rounds), _MESSAGES * len(message), title)
 
