@@ -154,7 +154,7 @@ def cut_vocabulary(
         return -int(counts[token]), base.tokens[token]
 
     special, room = [base.ids[token] for token in SPECIAL_TOKENS], _room(size)
-    used = sorted({*np.flatnonzero(counts >= max(min_count, 1)).tolist()} - {*special}, key=rank)[:room]
+    used = sorted({*np.flatnonzero(counts >= min_count).tolist()} - {*special}, key=rank)[:room]
     inside = {base.ids.get(f"##{base.tokens[token]}") for token in used if len(base.tokens[token]) == 1}
     more = sorted((token for token in inside - {*used} if token is not None), key=rank)
     return [*special, *used, *more][:size]
