@@ -130,7 +130,7 @@ def _make(
     stopped = set[str]()
     counted = _noting(counted, leave_out, stopped)
     vocabulary, counts = make_vocabulary(counted, size=size, min_count=min_count, leave_out=leave_out)
-    told = f"{len(vocabulary):,} tokens; they cover {100 * int(counts.sum()) / total:.3f} % of {total:,} {unit}s"
+    told = f"{len(vocabulary):,} tokens; they cover {_share(int(counts.sum()), total)} {unit}s"
     return vocabulary, f"{told}; {len(stopped):,} of {len(leave_out):,} stop words left out" if stop_words else told
 
 
@@ -157,10 +157,12 @@ def _cut(
     kept = cut_vocabulary(base, counts, size=size, min_count=min_count)
     covered, total = int(counts[kept].sum() - counts[base.unknown]), int(counts.sum())
     vocabulary = Vocabulary(tuple(base.tokens[token] for token in kept))
-    told = (
-        f"{len(kept):,} of {len(base):,} tokens; they cover {100 * covered / total:.3f} % of {total:,} pieces of words"
-    )
+    told = f"{len(kept):,} of {len(base):,} tokens; they cover {_share(covered, total)} pieces of words"
     return vocabulary, kept, told
+
+
+def _share(covered: int, total: int) -> str:
+    return f"{100 * covered / max(total, 1):.3f} % of {total:,}"
 
 
 def _write_idf(directory: Path, manifest: Manifest, path: Path) -> str:

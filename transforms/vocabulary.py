@@ -2,8 +2,9 @@
 
 import functools
 import hashlib
+import heapq
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,14 +112,17 @@ def make_vocabulary(
     >>> vocabulary.tokens[5:], counts.tolist()
     (('丙', '乙'), [0, 0, 0, 0, 0, 3, 2])
     """
-    never = {*SPECIAL_TOKENS, *leave_out}
-    ranked: list[tuple[int, str]] = []
-    for words, counts in counted:
-        frequent = np.flatnonzero(counts >= min_count).tolist()
-        ranked += [(-count, words[item]) for item, count in zip(frequent, counts[frequent].tolist(), strict=True)]
-    ranked = sorted(item for item in ranked if item[1] not in never)[: _room(size)]
+    room, never = _room(size), {*SPECIAL_TOKENS, *leave_out}
+    ranks = ((-count, word) for word, count in _frequent(counted, min_count) if word not in never)
+    ranked = sorted(ranks) if room is None else heapq.nsmallest(room, ranks)
     vocabulary = Vocabulary((*SPECIAL_TOKENS, *(word for _, word in ranked)))
     return vocabulary, np.array([0] * len(SPECIAL_TOKENS) + [-count for count, _ in ranked], np.int64)
+
+
+def _frequent(counted: Counted, min_count: int) -> Iterator[tuple[str, int]]:
+    for words, counts in counted:
+        frequent = np.flatnonzero(counts >= min_count)
+        yield from zip((words[item] for item in frequent.tolist()), counts[frequent].tolist(), strict=True)
 
 
 def characters(counted: Counted) -> tuple[list[str], npt.NDArray[np.int64]]:
@@ -150,7 +154,7 @@ def cut_vocabulary(
         return -int(counts[token]), base.tokens[token]
 
     special, room = [base.ids[token] for token in SPECIAL_TOKENS], _room(size)
-    used = sorted({*np.flatnonzero(counts >= max(min_count, 1)).tolist()} - {*special}, key=rank)[:room]
+    used = sorted({*np.flatnonzero(counts >= min_count).tolist()} - {*special}, key=rank)[:room]
     inside = {base.ids.get(f"##{base.tokens[token]}") for token in used if len(base.tokens[token]) == 1}
     more = sorted((token for token in inside - {*used} if token is not None), key=rank)
     return [*special, *used, *more][:size]

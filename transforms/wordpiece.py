@@ -39,9 +39,9 @@ class Encoding:
 class WordPiece:
     """Cuts texts into the tokens of a vocabulary as BERT does (Devlin et al. 2018, arXiv:1810.04805).
 
-    Control characters go, Han characters and punctuation stand alone, with `lowercase` letters become small and lose
-    their accents; the rest is cut into the longest pieces from the left. What has no pieces, and words of more than 100
-    characters, are unknown. Special tokens that are written in a text are text.
+    Control characters go, Han characters and punctuation stand alone, with `lowercase` letters become small, each by
+    itself, and lose their accents; the rest is cut into the longest pieces from the left. What has no pieces, and words
+    of more than 100 characters, are unknown. Special tokens that are written in a text are text.
 
     Characters that stand alone are looked up in a table, which the library `tokenizers` fills; it cuts the runs of
     others between them, each distinct one once.

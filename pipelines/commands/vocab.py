@@ -23,7 +23,7 @@ def vocab(
     ] = None,
     min_count: Annotated[int, typer.Option(min=1, help="Leave out rarer tokens.")] = 1,
     stop_words: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Leave out these words, one a line.", show_default=False)
+        Path | None, typer.Option(metavar="FILE", help="Leave out these tokens, one a line.", show_default=False)
     ] = None,
     unit: Annotated[
         UnitName | None, typer.Option(help="What tokens are; default: what was counted.", show_default=False)

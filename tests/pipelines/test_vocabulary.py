@@ -103,6 +103,14 @@ def test_a_pretrained_vocabulary(counts: Path, base: Path, tmp_path: Path) -> No
     assert len(json.loads((tmp_path / "out/keep_tokens.json").read_bytes())) == 8
 
 
+def test_a_corpus_without_a_piece(base: Path, tmp_path: Path) -> None:
+    """Control characters are words to jieba and nothing to BERT."""
+    counts = made_count(tmp_path / "counts", [("\x00", 7, 1), ("\ufeff", 2, 1)])
+    told = write_vocabulary(counts, tmp_path / "vocab.txt", base=base)
+    assert told[tmp_path / "vocab.txt"] == "5 of 16 tokens; they cover 0.000 % of 0 pieces of words"
+    assert tokens(tmp_path / "vocab.txt") == []
+
+
 def test_an_embedding_matrix_is_cut_by_the_kept_ids(counts: Path, base: Path, tmp_path: Path) -> None:
     out = tmp_path / "vocab.txt"
     write_vocabulary(counts, out, base=base)

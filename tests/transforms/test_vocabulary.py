@@ -130,7 +130,8 @@ def test_a_real_vocabulary() -> None:
 def test_a_vocabulary_is_ordered_by_count_then_code_point(
     table: dict[str, int], cuts: list[int], size: int | None, min_count: int, data: st.DataObject
 ) -> None:
-    table = {word: count for word, count in table.items() if "\n" not in word and not word.endswith("\r")}
+    refused = ("\n", "\r", *SPECIAL_TOKENS)
+    table = {word: count for word, count in table.items() if not word.endswith(refused) and "\n" not in word}
     leave_out = data.draw(st.sets(st.sampled_from([*table, "無"]), max_size=3))
     vocabulary, found = make_vocabulary(batches(table, cuts), size=size, min_count=min_count, leave_out=leave_out)
     kept = [word for word, count in table.items() if count >= min_count and word not in leave_out]
@@ -171,7 +172,9 @@ def test_characters_are_summed_over_the_words_that_hold_them(table: dict[str, in
 
 # --- parts of a pretrained vocabulary ---
 
-BASE = Vocabulary(("[unused1]", "中", "##中", "国", "##国", *SPECIAL_TOKENS, "ab", "##c", "人", "##人", "a", "##a"))
+BASE = Vocabulary(
+    ("[unused1]", "中", "##中", "国", "##国", *SPECIAL_TOKENS, "ab", "##ab", "##c", "人", "##人", "a", "##a")
+)
 
 
 def cut(used: dict[str, int], **options: int) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import normalizers
+from tokenizers import normalizers, pre_tokenizers
 
 from tests.pipelines.command import ROOT
 from transforms.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -275,12 +275,14 @@ def other_tables() -> frozenset[str]:
     """Characters for which the library's tables, of an older Unicode, say something else than Python's."""
     normalizer = normalizers.BertNormalizer(handle_chinese_chars=False, lowercase=True)
     spaces = normalizers.BertNormalizer(clean_text=False, strip_accents=False, lowercase=False)
+    marks = pre_tokenizers.BertPreTokenizer()
     assigned = (chr(point) for point in range(0x110000) if unicodedata.category(chr(point)) not in ("Cn", "Co", "Cs"))
     return frozenset(
         character
         for character in assigned
         if normalizer.normalize_str(character) != normal(character)
         or (spaces.normalize_str(character) != character) != is_han(character)
+        or (len(marks.pre_tokenize_str(f"a{character}a")) == 3) != is_punctuation(character)
     )
 
 
