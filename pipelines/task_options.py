@@ -31,7 +31,6 @@ class TaskOptions:
     max_length: int = 0  # the task's own
     stride: int = 0
     across: bool = False
-    cased: bool = False
     dictionary_hash: str = ""  # for words that are masked as a whole
 
     def __post_init__(self) -> None:
@@ -61,7 +60,6 @@ class TaskOptions:
             "max_length": self.length,
             "stride": self.stride or DEFAULT_STRIDE if self.name == "reading-comprehension" else None,
             "across_documents": self.across,
-            "cased": self.cased,
             "dictionary": self.dictionary_hash,
         }
 
@@ -101,4 +99,4 @@ def open_task(options: TaskOptions) -> tuple[Task, WordPiece]:
     elif options.name == "reading-comprehension":
         more = {"stride": options.stride or DEFAULT_STRIDE}
     task: Task = kind(vocabulary, options.length, labels, **more)
-    return task, WordPiece(vocabulary, lowercase=not options.cased)
+    return task, WordPiece(vocabulary, lowercase=not vocabulary.cased)

@@ -12,7 +12,15 @@ from pipelines.counts import finished_count, read_counts
 from pipelines.errors import InputError, UsageError
 from pipelines.storage.commit import attempt, write_bytes, write_json
 from pipelines.storage.manifest import File, check_file
-from transforms.vocabulary import Vocabulary, characters, cut_vocabulary, idf_lines, make_vocabulary, read_stop_words
+from transforms.vocabulary import (
+    Vocabulary,
+    characters,
+    cut_vocabulary,
+    idf_lines,
+    make_vocabulary,
+    read_stop_words,
+    with_pieces,
+)
 
 Unit = Literal["word", "character"]
 Manifest = Mapping[str, Any]
@@ -130,7 +138,11 @@ def _make(
     stopped = set[str]()
     counted = _noting(counted, leave_out, stopped)
     vocabulary, counts = make_vocabulary(counted, size=size, min_count=min_count, leave_out=leave_out)
-    told = f"{len(vocabulary):,} tokens; they cover {_share(int(counts.sum()), total)} {unit}s"
+    if unit == "character":
+        vocabulary = with_pieces(vocabulary, size=size)
+    kept = sum(not (len(token) == 3 and token.startswith("##")) for token in vocabulary.tokens)
+    covered = int(counts[: kept if unit == "character" else None].sum())
+    told = f"{len(vocabulary):,} tokens; they cover {_share(covered, total)} {unit}s"
     return vocabulary, f"{told}; {len(stopped):,} of {len(leave_out):,} stop words left out" if stop_words else told
 
 

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import heapq
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+_HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 # Batches of distinct words, and a number for each: int64.
 Counted = Iterable[tuple[Sequence[str], npt.NDArray[np.int64]]]
@@ -138,6 +141,22 @@ def characters(counted: Counted) -> tuple[list[str], npt.NDArray[np.int64]]:
         np.add.at(totals, points, np.repeat(counts, [len(word) for word in words]))
     found = [character for character in map(chr, np.flatnonzero(totals).tolist()) if not character.isspace()]
     return found, totals[[ord(character) for character in found]]
+
+
+def with_pieces(vocabulary: Vocabulary, *, size: int | None = None) -> Vocabulary:
+    """A vocabulary of characters, its letters and digits once more at the end as they stand inside of words (`##x`).
+
+    Without those WordPiece knows no word of several. `size`: of all; the rarest characters make room.
+
+    >>> with_pieces(Vocabulary((*SPECIAL_TOKENS, "中", "T", "人")), size=8).tokens[5:]
+    ('中', 'T', '##T')
+    """
+    tokens = list(vocabulary.tokens)
+    inside = [token for token in tokens if len(token) == 1 and token.isalnum() and not _HAN.match(token)]
+    while size is not None and len(tokens) + len(inside) > size:
+        if tokens.pop() in inside[-1:]:
+            inside.pop()
+    return Vocabulary((*tokens, *(f"##{token}" for token in inside)))
 
 
 def cut_vocabulary(

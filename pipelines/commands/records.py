@@ -54,7 +54,6 @@ def records(
     across_documents: Annotated[
         bool, typer.Option("--across-documents", help="Pack texts together, in the order of their hash.")
     ] = False,
-    cased: Annotated[bool, typer.Option("--cased", help="Keep capitals and accents.")] = False,
     shards: Annotated[int, typer.Option(min=1, help="Files of split train; others have an eighth as many.")] = 16,
     splits: Annotated[
         str | None,
@@ -121,7 +120,6 @@ def records(
         max_length or 0,
         stride or 0,
         across_documents,
-        cased,
         prepare(None, (), tell=tell) if words else "",
     )
     job = Records(
