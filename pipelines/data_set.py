@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipelines.datasets import VOCABULARY
 from pipelines.storage.commit import AttemptFile
 from pipelines.task_options import TaskOptions, read_file
 from transforms.tasks.record import Kind
 from transforms.tasks.task import Task
 
-VOCABULARY, FEATURES, INFO, CARD = "vocab.txt", "features.json", "dataset_info.json", "README.md"
+FEATURES, INFO, CARD = "features.json", "dataset_info.json", "README.md"
 VERSION = "1.0.0"
 _CLASSES = "tensorflow_datasets.core.features"
 _TEXT = {"pythonClassName": f"{_CLASSES}.text_feature.Text", "text": {}}

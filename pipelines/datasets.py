@@ -11,8 +11,11 @@ from pipelines.errors import InputError
 from pipelines.storage.manifest import MANIFEST, SUCCESS
 from pipelines.storage.paths import open_path
 from transforms.tasks.record import Kind, Record, Schema
-from transforms.tasks.task import TASKS
+from transforms.tasks.task import TASKS, Task
 from transforms.tfrecord import RecordError, decode_example, read_frames
+from transforms.vocabulary import Vocabulary
+
+VOCABULARY = "vocab.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +38,35 @@ class DataSet:
         return DataSet(str(directory), manifest)
 
     @property
-    def task(self) -> str:
-        """The name of the task."""
+    def task_name(self) -> str:
+        """As `hanmill records` was told it."""
         return str(self.manifest["task"])
+
+    def task(self) -> Task:
+        """The task with the vocabulary and the labels that stand beside the records; it makes no more records.
+
+        Raises InputError for a vocabulary that is missing or damaged.
+        """
+        try:
+            with open_path(f"{self.directory}/{VOCABULARY}") as file:
+                vocabulary = Vocabulary.of(file.read(), name=f"{self.directory}/{VOCABULARY}")
+        except (OSError, ValueError) as error:
+            raise InputError(f"{error}") from error
+        labels = {name: tuple(known) for name, known in self.manifest["labels"].items()}
+        task: Task = TASKS[self.task_name](vocabulary, self.manifest["configuration"]["max_length"], labels)
+        return task
 
     @property
     def schema(self) -> Schema:
         """The features and their types."""
-        schema: Schema = TASKS[self.task].schema
+        schema: Schema = TASKS[self.task_name].schema
         return schema
 
     def files(self, split: str) -> list[str]:
         """The files of a split; raises InputError for one that is not there."""
         if split not in self.manifest["splits"]:
             raise InputError(f"{self.directory}: no split {split!r}: it has {', '.join(self.manifest['splits'])}")
-        stem = f"{self.task.replace('-', '_')}_{split}.tfrecord-"
+        stem = f"{self.task_name.replace('-', '_')}_{split}.tfrecord-"
         return [part["name"] for part in self.manifest["parts"] if part["name"].startswith(stem)]
 
     def frames(self, name: str, *, offset: int = 0) -> Iterator[tuple[int, bytes]]:

@@ -9,15 +9,13 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from pipelines.data_set import VOCABULARY
 from pipelines.datasets import DataSet
 from pipelines.errors import InputError
 from pipelines.storage.manifest import File
 from transforms.splits import TRAIN
 from transforms.tasks.record import Kind, Record
-from transforms.tasks.task import TASKS
 from transforms.tfrecord import RecordError, read_frames
-from transforms.vocabulary import SPECIAL_TOKENS, Vocabulary
+from transforms.vocabulary import SPECIAL_TOKENS
 
 _COLOURS = ("green", "yellow", "cyan", "magenta", "blue", "red")
 
@@ -27,7 +25,7 @@ def show_records(directory: Path, *, split: str | None, count: int, skip: int) -
     data_set = DataSet.open(str(directory))
     splits = list(data_set.manifest["splits"])
     split = split or (TRAIN if TRAIN in splits else splits[0])
-    task = _reading_task(data_set)
+    task = data_set.task()
     console, shown = Console(), 0
     for number, record in enumerate(islice(data_set.records(split), skip, skip + count), skip):
         console.rule(f"{split} {number:,}  {record['id']}", align="left")
@@ -36,15 +34,6 @@ def show_records(directory: Path, *, split: str | None, count: int, skip: int) -
         shown += 1
     if not shown:
         raise InputError(f"{directory}: split {split} has {data_set.manifest['splits'][split]:,} records, no more")
-
-
-def _reading_task(data_set: DataSet) -> Any:
-    """The task with the labels and the vocabulary that stand beside the records."""
-    vocabulary = Vocabulary.read(f"{data_set.directory}/{VOCABULARY}")
-    labels = {name: tuple(known) for name, known in data_set.manifest["labels"].items()}
-    kind = TASKS[data_set.task]
-    more = {"word_ends": None} if data_set.task == "masked-language-model" else {}
-    return kind(vocabulary, data_set.manifest["configuration"]["max_length"], labels, **more)
 
 
 def _lines(task: Any, record: Record) -> Iterator[Text]:

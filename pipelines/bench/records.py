@@ -17,8 +17,6 @@ from pipelines.batching import Batches, Batching, lengths_of
 from pipelines.bench.counting import interleave, print_timings, texts_of
 from pipelines.datasets import DataSet
 from pipelines.storage.manifest import RUN, read_json
-from pipelines.tally import prepare
-from pipelines.task_options import TaskOptions, open_task
 from transforms.tasks.masked_language_model import MaskedLanguageModel
 from transforms.tfrecord import decode_example, encode_example, frame, read_frames
 from transforms.vocabulary import Vocabulary
@@ -50,7 +48,7 @@ def bench_records(inputs: Sequence[str], *, vocabulary: Path, rounds: int, worke
         _bench_command(inputs, Path(folder), vocabulary=vocabulary, rounds=rounds, workers=workers)
         _bench_frames(rounds=rounds)
         _bench_examples(rounds=rounds)
-        _bench_reader(Path(folder), vocabulary=vocabulary, rounds=rounds)
+        _bench_reader(Path(folder), rounds=rounds)
 
 
 def _bench_command(inputs: Sequence[str], out: Path, *, vocabulary: Path, rounds: int, workers: int) -> None:
@@ -130,11 +128,11 @@ def _repeat(work: Callable[[], object]) -> None:
         work()
 
 
-def _bench_reader(directory: Path, *, vocabulary: Path, rounds: int) -> None:
+def _bench_reader(directory: Path, *, rounds: int) -> None:
     """Shuffled batches, words masked, and `tf.data` that parses, shuffles and pads the same records, masks none."""
     tf = _tensorflow()
     data_set = DataSet.open(str(directory))
-    task, _ = open_task(TaskOptions(TASK, vocabulary, dictionary_hash=prepare(None, ())))
+    task = data_set.task()
     assert isinstance(task, MaskedLanguageModel)
     batching = Batching(task.targets, task.shapes, _BATCH_SIZE, lengths_of(task.max_length))
     files = [f"{directory}/{name}" for name in data_set.files("train")]

@@ -21,14 +21,14 @@ RATE = 0.15
 class MaskedLanguageModel:
     """Records: token ids, the number of the word that each belongs to (0: special), and where they come from.
 
-    `word_ends`: where the words of a text end, int [words], in characters; the last is the text's length.
+    `word_ends`: where the words of a text end, int [words], in characters; needed to make records, not to read them.
     `across`: whether texts are packed together, in the order of their keys, with [SEP] between them.
     """
 
     vocabulary: Vocabulary
     max_length: int
     labels: Mapping[str, Sequence[str]]
-    word_ends: Callable[[str], npt.NDArray[np.int64]]
+    word_ends: Callable[[str], npt.NDArray[np.integer]] | None = None
     across: bool = False
 
     name: ClassVar[str] = "masked-language-model"
@@ -60,6 +60,7 @@ class MaskedLanguageModel:
         text, (of_text,) = example.texts[0], tokens
         if not len(of_text.ids):
             raise BadRecord("the text has no token")
+        assert self.word_ends is not None
         words = np.searchsorted(self.word_ends(text), of_text.begins, "right").astype(np.int32) + np.int32(1)
         points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
         stops = np.flatnonzero(np.isin(points, SENTENCE_ENDS)) + 1
