@@ -1,5 +1,6 @@
 """The two task bodies that every engine runs in its workers: the same work, logged and counted alike."""
 
+import ctypes
 import logging
 import os
 import time
@@ -12,6 +13,8 @@ from pipelines.storage.resume import Plan
 from pipelines.storage.shards import Shard
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a task has one core: others run beside it
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+_KEPT_BYTES, _LARGEST_MAPPED = 128 << 20, 32 << 20
 
 LOG = logging.getLogger("hanmill")
 COUNTED = ("documents", "bytes", "dead_letters")
@@ -30,6 +33,19 @@ class Done:
         """What engines add up and show: documents, bytes and dead letters that were read."""
         totals = self.entry.totals if self.stage == "map" else {}
         return {name: totals.get(name, 0) for name in COUNTED}
+
+
+def keep_memory() -> bool:
+    """Has this process keep memory that it frees, as the next batch needs as much; True where glibc does so.
+
+    A buffer of some MiB would go back to the system each time, and each of its pages cost a fault when it comes again.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    settings = ((_M_MMAP_THRESHOLD, _LARGEST_MAPPED), (_M_TRIM_THRESHOLD, _KEPT_BYTES))
+    return mallopt is not None and all([mallopt(*setting) for setting in settings])
+
+
+keep_memory()
 
 
 def in_order(plan: Plan) -> list[Shard]:

@@ -2,6 +2,8 @@
 
 import itertools
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,23 @@ def test_the_order_in_which_entries_come_is_not_left(tmp_path: Path) -> None:
     entries = [Entry(name, (), {"size": size}) for name, size in (("a", 1), ("b", 2), ("c", 3))]
     made = {reduce_partition(Sums(tmp_path), 0, order).entry.fingerprint for order in itertools.permutations(entries)}
     assert len(made) == 1
+
+
+def test_memory_that_is_freed_stays() -> None:
+    """A buffer as large as a batch's costs its page faults once in a process."""
+    program = """
+import resource
+import numpy as np
+{}
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.ones(1 << 18)  # larger ones get huge pages from NumPy
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults()
+print(sum(faults() for _ in range(8)))
+"""
+    kept, given_back = (
+        int(subprocess.run([sys.executable, "-c", program.format(line)], capture_output=True, check=True).stdout)
+        for line in ("import pipelines.engines.task", "")
+    )
+    assert kept < 100 < 1000 < given_back
