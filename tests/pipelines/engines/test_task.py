@@ -44,14 +44,14 @@ def test_the_order_in_which_entries_come_is_not_left(tmp_path: Path) -> None:
 
 
 def test_memory_that_is_freed_stays() -> None:
-    """A buffer as large as a batch's costs its page faults once in a process."""
+    """What is as large as a batch and its like costs its page faults once."""
     program = """
 import resource
 import numpy as np
 {}
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    np.ones(1 << 18)  # larger ones get huge pages from NumPy
+    [np.ones(1 << 18) for _ in range(4)]  # larger ones get huge pages from NumPy
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 faults()
 print(sum(faults() for _ in range(8)))
