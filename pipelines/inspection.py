@@ -17,6 +17,7 @@ from transforms.tasks.record import Kind, Record
 from transforms.tfrecord import RecordError, read_frames
 from transforms.vocabulary import SPECIAL_TOKENS
 
+_CHARACTERS, _TOKENS = 400, 256  # that are shown of a record
 _COLOURS = ("green", "yellow", "cyan", "magenta", "blue", "red")
 
 
@@ -50,15 +51,19 @@ def _lines(task: Any, record: Record) -> Iterator[Text]:
 
 
 def _marked(text: str, marks: Sequence[tuple[int, int, str]]) -> Text:
-    """The text with its spans in colours, and what each means below."""
-    shown = Text(text)
+    """The text with its spans in colours, and what each means below; what is long ends behind the last span."""
+    last = max((end for begin, end, _ in marks if end - begin < len(text)), default=0)
+    length = max(_CHARACTERS, last) if len(text) > _CHARACTERS else len(text)
+    shown = Text(text[:length])
+    if length < len(text):
+        shown.append(f" ... {len(text) - length:,} characters more", "dim")
     for number, (begin, end, _) in enumerate(marks):
         if end - begin < len(text):
             shown.stylize(Style(color=_COLOURS[number % len(_COLOURS)], underline=True), begin, end)
     for number, (begin, end, meaning) in enumerate(marks):
         said = text[begin:end] if end - begin < len(text) else ""
         shown.append(f"\n  {said}", Style(color=_COLOURS[number % len(_COLOURS)]))
-        shown.append(f"  {meaning}  {begin}-{end}", "dim")
+        shown.append(f"  {meaning}" + (f"  {begin}-{end}" if said else ""), "dim")
     return shown
 
 
@@ -70,6 +75,9 @@ def _tokens(task: Any, record: Record) -> Text:
     for number, token in enumerate(tokens):
         if number and not (words[number] == words[number - 1] > 0):
             shown.append("|" if words[number] > 0 else " ", "dim")
+        if number == _TOKENS:
+            shown.append(f" ... {len(tokens) - number:,} tokens more", "dim")
+            break
         shown.append(token, "bold" if token in SPECIAL_TOKENS else "")
     return shown
 

@@ -14,9 +14,10 @@ from pipelines.counts import finished_count, read_counts
 from pipelines.doctor import examine
 from pipelines.errors import InputError
 from pipelines.storage.commit import LOCK, holder
-from pipelines.storage.manifest import CONFIGURATION, MANIFEST, RUN, SHARDS, SUCCESS, read_entry, read_json
+from pipelines.storage.manifest import CONFIGURATION, MANIFEST, RUN, SHARDS, SUCCESS, File, read_entry, read_json
 
 PRINTABLE = 40
+ROWS = {"word_count": "words", "records": "records"}  # what parts hold, by job
 
 
 def top_words(directory: Path, top: int) -> None:
@@ -65,12 +66,14 @@ def tell_status(directory: Path) -> None:
         print(f"{directory}: finished {(read_json(directory / RUN) or {}).get('finished', '')}")
     else:
         print(f"{directory}: stopped before the end: run the same command again, it goes on from here")
-    print(f"{len(times):,} shards counted: {totals['documents']:,} documents, {totals['tokens']:,} tokens")
+    print(f"{len(times):,} shards done: {totals['documents']:,} documents, {totals['tokens']:,} tokens")
     if times:
         print(f"last shard {time.time() - max(times):,.0f} s ago")
     if manifest is not None and (directory / SUCCESS).exists():
-        parts = sum(part["bytes"] for part in manifest["parts"])
-        print(f"{manifest['totals']['words']:,} words in {len(manifest['parts'])} parts, {parts / 1e6:,.1f} MB")
+        parts = [File(**part) for part in manifest["parts"]]
+        rows, size = sum(part.records for part in parts), sum(part.bytes for part in parts)
+        noun = ROWS.get(manifest["job"], "rows")
+        print(f"{rows:,} {noun} in {len(parts)} parts, {size / 1e6:,.1f} MB")
         if manifest["totals"]["dead_letters"]:
             print(f"{manifest['totals']['dead_letters']:,} bad records in {directory / 'dead_letters.jsonl'}")
 

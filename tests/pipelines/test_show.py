@@ -120,7 +120,7 @@ def test_status_of_a_finished_run(finished: Path, capsys: pytest.CaptureFixture[
     lines = capsys.readouterr().out.splitlines()
     assert re.fullmatch(rf"{finished}: finished \d{{4}}-\d\d-\d\dT\S+", lines[0])
     totals = manifest(finished)["totals"]
-    assert lines[1] == f"1 shards counted: 3 documents, {totals['tokens']} tokens"
+    assert lines[1] == f"1 shards done: 3 documents, {totals['tokens']} tokens"
     assert re.fullmatch(r"last shard \d+ s ago", lines[2])
     assert lines[3:] == [
         f"{totals['words']} words in 1 parts, 0.0 MB",
@@ -136,7 +136,7 @@ def test_status_of_a_run_that_stopped_or_goes_on(tmp_path: Path, capsys: pytest.
     tell_status(out)
     told = capsys.readouterr().out
     assert told.startswith(f"{out}: stopped before the end: run the same command again, it goes on from here\n")
-    assert "1 shards counted: 5 documents, 5 tokens" in told
+    assert "1 shards done: 5 documents, 5 tokens" in told
     assert "words in" not in told
     lock = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
     (out / "_lock").write_text(json.dumps(lock))
@@ -145,7 +145,7 @@ def test_status_of_a_run_that_stopped_or_goes_on(tmp_path: Path, capsys: pytest.
     for path in (out / "_shards").glob("?" * 64 + ".json"):
         path.write_text("{")
     tell_status(out)
-    assert "0 shards counted: 0 documents, 0 tokens" in capsys.readouterr().out
+    assert "0 shards done: 0 documents, 0 tokens" in capsys.readouterr().out
 
 
 def test_status_while_the_run_removes_a_shard(
