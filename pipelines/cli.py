@@ -5,16 +5,36 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 STARTED = time.time()
 
 import typer  # noqa: E402  the clock starts before the imports, as a user's does
 
+from pipelines.arguments import (  # noqa: E402
+    Engine,
+    EngineName,
+    Fresh,
+    NoReport,
+    Out,
+    Scheduler,
+    SchedulerFile,
+    ShardBytes,
+    TlsCa,
+    TlsCert,
+    TlsKey,
+    Workers,
+)
 from pipelines.bench.commands import bench  # noqa: E402
 from pipelines.errors import DONE, INTERRUPTED, HanmillError, InputError, UsageError  # noqa: E402
+
+if TYPE_CHECKING:
+    from pipelines.engines.job import Job
+    from pipelines.engines.options import EngineOptions
+    from pipelines.run import Outcome
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Chinese corpora to word counts, vocabularies and records."
@@ -22,10 +42,9 @@ app = typer.Typer(
 app.add_typer(bench, name="bench")
 
 
-class EngineName(StrEnum):
-    LOCAL = "local"
-    DASK = "dask"
-    BEAM = "beam"
+class MethodName(StrEnum):
+    VECTORS = "vectors"
+    REDUCED = "reduced"
 
 
 class TokenizerName(StrEnum):
@@ -55,28 +74,24 @@ class ErrorsName(StrEnum):
 
 Directory = Annotated[Path, typer.Argument(help="Output folder of a run.", show_default=False)]
 
+JOBS = ("count", "angles")  # they take options of an engine after `--`
+EXIT_CODES = "Exit codes: 0 done, 2 usage, 3 input, 4 too many bad records, 5 engine, 130 interrupted."
 
-@app.command(epilog="Exit codes: 0 done, 2 usage, 3 input, 4 too many bad records, 5 engine, 130 interrupted.")
+
+@app.command(epilog=EXIT_CODES)
 def count(
     context: typer.Context,
     inputs: Annotated[
         list[str], typer.Argument(metavar="INPUT...", help="Directories, files, globs, archives or URLs.")
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Output folder.", show_default=False)],
-    engine: Annotated[EngineName, typer.Option(help="Where tasks run.")] = EngineName.LOCAL,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Worker processes; default: all cores, or those of the cluster.", show_default=False),
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Dask's, such as tcp://host:8786; else one is started here.")
-    ] = None,
-    scheduler_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What `dask scheduler --scheduler-file` wrote.")
-    ] = None,
-    tls_ca: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate authority of the cluster.")] = None,
-    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate to show the cluster.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Key of the certificate.")] = None,
+    out: Out,
+    engine: Engine = EngineName.LOCAL,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    scheduler_file: SchedulerFile = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     by_label: Annotated[bool, typer.Option("--by-label", help="A column of counts for each label.")] = False,
     min_count: Annotated[int, typer.Option(min=1, help="Leave out rarer words; changing it recounts nothing.")] = 1,
     user_dict: Annotated[
@@ -105,29 +120,26 @@ def count(
     text_field: Annotated[str, typer.Option(help="JSON field or Parquet column of the text.")] = "text",
     label_field: Annotated[str, typer.Option(help="JSON field or Parquet column of the label.")] = "label",
     id_field: Annotated[str, typer.Option(help="JSON field that names a record in messages.")] = "id",
-    shard_bytes: Annotated[str, typer.Option(metavar="SIZE", help="Upper limit of a shard.")] = "32MiB",
+    shard_bytes: ShardBytes = "32MiB",
     max_document_bytes: Annotated[
         str, typer.Option(metavar="SIZE", help="Longer documents are bad records.")
     ] = "64MiB",
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs left in DIR.")] = False,
+    fresh: Fresh = False,
     errors: Annotated[
         ErrorsName, typer.Option(help="What to do with bytes that cannot be decoded.")
     ] = ErrorsName.DEAD_LETTER,
     max_bad_records: Annotated[
         str, typer.Option(metavar="N|P%", help="More bad records end the run with exit code 4.")
     ] = "5%",
-    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.html.")] = False,
+    no_report: NoReport = False,
 ) -> None:
     """Count the words of a corpus, exactly as jieba cuts them.
 
     A run that was killed goes on where it stopped; a finished run over the same inputs does nothing. What stands
     after `--` are pipeline options of --engine beam.
     """
-    from pipelines.engines.choice import open_engine
     from pipelines.engines.options import EngineOptions
-    from pipelines.progress import tell, watch
-    from pipelines.run import run
-    from pipelines.storage.manifest import PERFORMANCE_REPORT
+    from pipelines.progress import tell
     from pipelines.storage.sources import PATTERNS, Reading, check_encoding
     from pipelines.tally import prepare
     from pipelines.word_count import WordCount, check_limit
@@ -163,23 +175,119 @@ def count(
         parse_size(shard_bytes, "--shard-bytes"),
         check_limit(max_bad_records),
     )
-    performance_report = None if no_report else out / PERFORMANCE_REPORT
-    with open_engine(engine_options, tell=tell, performance_report=performance_report) as opened:
-        outcome = run(job, engine=opened, fresh=fresh, watch=watch(), started=STARTED)
-    _tell_outcome(out, outcome)
-    if not no_report and not (outcome.repeated and (out / "report.html").exists()):
+    outcome = _run(job, engine_options, fresh=fresh, no_report=no_report)
+    _tell_counts(out, outcome)
+    if not no_report:
         from pipelines.report import write_report
 
-        try:
-            print(f"report: {write_report(out)}")
-        except OSError as error:
-            raise InputError(
-                f"{out / 'report.html'}: {error.strerror or error}: the counts are whole, the report is not there; "
-                "run the same command again"
-            ) from error
+        _report(out, outcome, write_report)
 
 
-def _tell_outcome(out: Path, outcome: Any) -> None:
+@app.command(epilog=EXIT_CODES)
+def angles(
+    context: typer.Context,
+    out: Out,
+    dimensions: Annotated[
+        str | None, typer.Option(metavar="N,N...", help="Of the random vectors, between 2 and 1,000,000.")
+    ] = None,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CHECKPOINT|NPY", help="Look at these vectors instead: a Hugging Face folder, or a matrix."
+        ),
+    ] = None,
+    pairs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER", help="Of each dimension.  [default: 1e7; of embeddings at most 1e6]", show_default=False
+        ),
+    ] = None,
+    method: Annotated[
+        MethodName | None,
+        typer.Option(
+            help="Draw both vectors in full, or a normal and a chi-squared number.  [default: vectors]",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other pairs.")] = 0,
+    engine: Engine = EngineName.LOCAL,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    scheduler_file: SchedulerFile = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    shard_bytes: ShardBytes = "1GiB",
+    fresh: Fresh = False,
+    no_report: NoReport = False,
+) -> None:
+    """Compare angles between vectors with the law of random ones: simulated with --dimensions, or of --embeddings.
+
+    A run that was killed goes on where it stopped, and more pairs or dimensions cost what is new. What stands after
+    `--` are pipeline options of --engine beam.
+    """
+    from pipelines.engines.options import EngineOptions
+
+    engine_options = EngineOptions(
+        engine.value, workers, scheduler, scheduler_file, tls_ca, tls_cert, tls_key, context.obj or ()
+    )
+    out = out.absolute()
+    if (dimensions is None) == (embeddings is None):
+        raise UsageError("give either --dimensions, such as 2,3,10,100,768, or --embeddings")
+    try:
+        if embeddings is None:
+            from pipelines.angles import Angles
+
+            numbers = tuple(parse_number(number, "--dimensions") for number in str(dimensions).split(","))
+            wanted = parse_number(pairs or "1e7", "--pairs")
+            size = parse_size(shard_bytes, "--shard-bytes")
+            job: Job = Angles(numbers, out, wanted, (method or MethodName.VECTORS).value, seed, shard_bytes=size)
+        else:
+            from pipelines.isotropy import Isotropy
+
+            if method is not None:
+                raise UsageError("--method is for --dimensions: embeddings are not drawn")
+            job = Isotropy(str(embeddings.absolute()), out, parse_number(pairs or "1e6", "--pairs"), seed)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"hanmill angles needs the package {error.name}: pip install 'hanmill[angles]'") from None
+    outcome = _run(job, engine_options, fresh=fresh, no_report=no_report)
+    if outcome.repeated:
+        print(f"{out}: up to date, nothing to do")
+    from pipelines.show import tell_angles
+
+    tell_angles(out)
+    if not no_report:
+        from pipelines.angle_report import write_report
+
+        _report(out, outcome, write_report)
+
+
+def _run(job: "Job", options: "EngineOptions", *, fresh: bool, no_report: bool) -> "Outcome":
+    """Brings a job's output up to date, on the engine that the options name."""
+    from pipelines.engines.choice import open_engine
+    from pipelines.progress import tell, watch
+    from pipelines.run import run
+    from pipelines.storage.manifest import PERFORMANCE_REPORT
+
+    performance_report = None if no_report else job.directory / PERFORMANCE_REPORT
+    with open_engine(options, tell=tell, performance_report=performance_report) as opened:
+        return run(job, engine=opened, fresh=fresh, watch=watch(job.records), started=STARTED)
+
+
+def _report(out: Path, outcome: "Outcome", write: Callable[[Path], Path]) -> None:
+    """Writes the report, unless nothing was done and it is there."""
+    if outcome.repeated and (out / "report.html").exists():
+        return
+    try:
+        print(f"report: {write(out)}")
+    except OSError as error:
+        raise InputError(
+            f"{out / 'report.html'}: {error.strerror or error}: the results are whole, the report is not there; "
+            "run the same command again"
+        ) from error
+
+
+def _tell_counts(out: Path, outcome: "Outcome") -> None:
     totals, run = outcome.manifest["totals"], outcome.run
     if outcome.repeated:
         print(f"{out}: up to date, nothing to do")
@@ -195,10 +303,10 @@ def _tell_outcome(out: Path, outcome: Any) -> None:
 
 @app.command()
 def show(directory: Directory, top: Annotated[int, typer.Option(min=1, help="How many words.")] = 50) -> None:
-    """Show the most frequent words of a finished count."""
-    from pipelines.show import top_words
+    """Show a finished output: the most frequent words of a count, the table of angles."""
+    from pipelines.show import tell_output
 
-    top_words(directory, top)
+    tell_output(directory, top)
 
 
 @app.command()
@@ -244,6 +352,17 @@ def doctor() -> None:
         raise typer.Exit(5)
 
 
+def parse_number(text: str, option: str) -> int:
+    """A whole number, as `1000`, `1_000` or `1e3`; raises UsageError."""
+    try:
+        number = float(text)
+        if number.is_integer():
+            return int(number)
+    except ValueError:
+        pass
+    raise UsageError(f"{option} {text}: not a whole number; write 1000, or 1e3")
+
+
 def parse_size(text: str, option: str) -> int:
     """Bytes of `64`, `64kB`, `32MiB` and the like; raises UsageError."""
     units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
@@ -267,8 +386,10 @@ def main() -> NoReturn:
     ours, pipeline_options = _split(sys.argv[1:])
     code: Any = DONE
     try:
-        if pipeline_options and ours[:1] != ["count"]:
-            raise UsageError(f"{pipeline_options[0]}: only `hanmill count --engine beam` takes options after --")
+        if pipeline_options and (not ours or ours[0] not in JOBS):
+            raise UsageError(
+                f"{pipeline_options[0]}: only --engine beam of {' and '.join(JOBS)} takes options after --"
+            )
         others = {"--help", "dask", "beam", "--engine=dask", "--engine=beam"}
         if ours[:1] == ["count"] and not others.intersection(ours) and len(os.sched_getaffinity(0)) > 1:
             from pipelines.engines import local

@@ -11,7 +11,7 @@ from pipelines.storage.resume import Plan
 from pipelines.storage.shards import Shard
 
 LOG = logging.getLogger("hanmill")
-COUNTED = ("documents", "bytes", "dead_letters")
+COUNTED = ("documents", "pairs", "bytes", "dead_letters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class Done:
 
     @property
     def counters(self) -> dict[str, int]:
-        """What engines add up and show: documents, bytes and dead letters that were read."""
+        """What engines add up and show: records, bytes and dead letters that were read."""
         totals = self.entry.totals if self.stage == "map" else {}
-        return {name: totals.get(name, 0) for name in COUNTED}
+        return {name: totals[name] for name in COUNTED if name in totals}
 
 
 def in_order(plan: Plan) -> list[Shard]:
@@ -38,8 +38,8 @@ def map_shard(job: Job, shard: Shard) -> Done:
     """Counts a shard, or whatever the job does with it."""
     begun = time.perf_counter()
     done = Done("map", job.map(shard), time.perf_counter() - begun)
-    counted = ", ".join(f"{number:,} {name}" for name, number in done.counters.items())
-    LOG.info("%s map %s: %s, %.3f s", job.name, shard.fingerprint[:12], counted, done.seconds)
+    counted = "".join(f"{number:,} {name}, " for name, number in done.counters.items())
+    LOG.info("%s map %s: %s%.3f s", job.name, shard.fingerprint[:12], counted, done.seconds)
     return done
 
 
