@@ -40,7 +40,11 @@ class AngleTally:
         powers = (deviations, squares, squares * deviations, np.square(squares))
         for name, power in zip(POWERS, powers, strict=True):
             self.sums[name] += int(math.ldexp(float(power.sum()), _UNIT))
-        np.add.at(self.counts, self._table.bins(deviations), 1)
+        np.add.at(self.counts, self.bins(deviations), 1)
+
+    def bins(self, deviations: Floats) -> npt.NDArray[np.intp]:
+        """The bin of each δ, counted from 0."""
+        return self._table.bins(deviations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ def ks_pvalue(distance: float, *samples: int) -> float:
     """The probability of a larger Kolmogorov distance by chance, of one sample of so many, or between two.
 
     >>> round(ks_pvalue(0.02, 10_000, 10_000), 3)
-    0.037
+    0.036
     """
     from scipy.stats import kstwo  # half a second that workers need not spend
 
