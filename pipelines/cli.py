@@ -13,13 +13,14 @@ STARTED = time.time()
 import typer  # noqa: E402  the clock starts before the imports, as a user's does
 
 from pipelines.bench.commands import bench  # noqa: E402
+from pipelines.commands.angles import angles  # noqa: E402
 from pipelines.commands.count import count  # noqa: E402
 from pipelines.commands.options import EXIT_CODES, Directory, Invocation  # noqa: E402
 from pipelines.commands.records import inspect, records  # noqa: E402
 from pipelines.commands.vocab import vocab  # noqa: E402
 from pipelines.errors import DONE, INTERRUPTED, HanmillError, InputError, UsageError  # noqa: E402
 
-JOBS = {"count", "records"}  # what engines run
+JOBS = {"count", "records", "angles"}  # what engines run
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Chinese corpora to word counts, vocabularies and records."
@@ -31,14 +32,15 @@ app.command(epilog=EXIT_CODES)(count)
 app.command(epilog=EXIT_CODES)(vocab)
 app.command(epilog=EXIT_CODES)(records)
 app.command()(inspect)
+app.command(epilog=EXIT_CODES)(angles)
 
 
 @app.command()
 def show(directory: Directory, top: Annotated[int, typer.Option(min=1, help="How many words.")] = 50) -> None:
-    """Show the most frequent words of a finished count."""
-    from pipelines.show import top_words
+    """Show a finished output: the most frequent words of a count, the table of angles."""
+    from pipelines.show import tell_output
 
-    top_words(directory, top)
+    tell_output(directory, top)
 
 
 @app.command()

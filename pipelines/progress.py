@@ -12,9 +12,12 @@ SECONDS_BETWEEN_LINES = 10.0
 STAGES = {"reduce": "merge", "finish": "write"}
 
 
-def watch(work: str = "count") -> Watch:
-    """The display for standard error: live on a terminal, else lines. `work`: what is done to shards."""
-    return LiveWatch(work) if sys.stderr.isatty() else LineWatch(work)
+def watch(records: str, *, work: str = "count") -> Watch:
+    """The display for standard error: live on a terminal, else lines.
+
+    `records`: what the job counts, as totals of entries call it. `work`: what it does to shards.
+    """
+    return LiveWatch(records, work=work) if sys.stderr.isatty() else LineWatch(records, work=work)
 
 
 def tell(text: str) -> None:
@@ -25,10 +28,10 @@ def tell(text: str) -> None:
 class LineWatch(Watch):
     """A line when a stage begins, and one every ten seconds."""
 
-    def __init__(self, work: str = "count") -> None:
-        self._work = work
+    def __init__(self, records: str, *, work: str = "count") -> None:
+        self._records, self._work = records, work
         self._begun = self._told = time.monotonic()
-        self._done = self._documents = self._total = 0
+        self._done = self._counted = self._total = 0
         self._stage = ""
 
     def planned(self, plan: Plan) -> None:
@@ -42,7 +45,7 @@ class LineWatch(Watch):
         if progress.shard is None or progress.entry is None:
             return
         self._done += progress.shard.size
-        self._documents += progress.entry.totals.get("documents", 0)
+        self._counted += progress.entry.totals.get(self._records, 0)
         if time.monotonic() - self._told >= SECONDS_BETWEEN_LINES:
             self._tell(self.describe())
 
@@ -59,7 +62,7 @@ class LineWatch(Watch):
         left = (self._total - self._done) / rate if rate else 0.0
         share = 100 * self._done / self._total if self._total else 100.0
         return (
-            f"{share:.0f} %  {self._documents:,} documents  {self._documents / seconds:,.0f} documents/s  "
+            f"{share:.0f} %  {self._counted:,} {self._records}  {self._counted / seconds:,.0f} {self._records}/s  "
             f"{rate / 1e6:,.1f} MB/s  ETA {left:.0f} s"
         )
 
@@ -69,9 +72,9 @@ class LineWatch(Watch):
 
 
 class LiveWatch(Watch):
-    """A bar for the shards, with documents/s, MB/s and time left."""
+    """A bar for the shards, with records/s, MB/s and time left."""
 
-    def __init__(self, work: str = "count") -> None:
+    def __init__(self, records: str, *, work: str = "count") -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
@@ -85,9 +88,9 @@ class LiveWatch(Watch):
             transient=True,
         )
         self._task: Any = None
-        self._stages = {"map": work, **STAGES}
+        self._records, self._stages = records, {"map": work, **STAGES}
         self._begun = 0.0
-        self._done = self._documents = 0
+        self._done = self._counted = 0
 
     def planned(self, plan: Plan) -> None:
         self._begun = time.monotonic()
@@ -100,9 +103,9 @@ class LiveWatch(Watch):
             self._bar.update(self._task, description=self._stages.get(progress.stage, progress.stage))
             return
         self._done += progress.shard.size
-        self._documents += progress.entry.totals.get("documents", 0)
+        self._counted += progress.entry.totals.get(self._records, 0)
         seconds = max(time.monotonic() - self._begun, 1e-3)
-        speed = f"{self._documents / seconds:,.0f} documents/s  {self._done / seconds / 1e6:,.1f} MB/s"
+        speed = f"{self._counted / seconds:,.0f} {self._records}/s  {self._done / seconds / 1e6:,.1f} MB/s"
         self._bar.update(self._task, completed=self._done, speed=speed)
 
     def stage(self, name: str) -> None:

@@ -59,6 +59,7 @@ class Records:
     max_bad_records: str = "5%"
 
     name: ClassVar[str] = "records"
+    records: ClassVar[str] = "documents"
 
     @property
     def partitions(self) -> int:

@@ -2,10 +2,8 @@
 
 import json
 import re
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -14,44 +12,19 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from bokeh.core.properties import value
-from bokeh.embed import components
-from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, NumeralTickFormatter, PlainText, Range1d
+from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter
 from bokeh.plotting import figure
-from bokeh.resources import Resources
-from bokeh.themes import Theme
 
 from pipelines.errors import InputError
-from pipelines.report_page import FONTS, PAGE
-from pipelines.storage.commit import write_bytes
-from pipelines.storage.manifest import MANIFEST, RUN, read_json
+from pipelines.report_figures import ACCENT, MUTED, bars, plain_figure, shown
+from pipelines.report_page import PAGE
+from pipelines.report_shell import read_finished, write_page
+from pipelines.storage.manifest import MANIFEST
 
 Numbers = npt.NDArray[np.int64]
 
-REPORT = "report.html"
 _TABLE_WORDS, _CHART_WORDS, _CHART_LABELS, _DEAD_LETTERS, _REASONS = 50, 40, 40, 20, 20
-_STAGES = ("list", "map", "reduce", "finish")
 _ZIPF_POINTS, _GROWTH_POINTS, _ROUND = 400, 60, 1 << 18
-_ACCENT, _INK, _MUTED, _LINE = "#2563eb", "#1f2937", "#6b7280", "#e5e7eb"
-_TEXT = {"text_font": FONTS, "text_color": _INK, "text_font_size": "12px"}
-_NUMBERS = {"text_font": FONTS, "text_color": _MUTED, "text_font_size": "11px"}
-_AT_BARS = {name: value(item) for name, item in _NUMBERS.items()}
-_THEME = Theme(
-    json={
-        "attrs": {
-            "Plot": {"outline_line_color": None, "background_fill_color": None, "border_fill_color": None},
-            "Axis": {
-                **{f"major_label_{name}": item for name, item in _TEXT.items()},
-                **{f"axis_label_{name}": item for name, item in _NUMBERS.items()},
-                "axis_label_text_font_style": "normal",
-                "axis_line_color": _LINE,
-                "major_tick_line_color": None,
-                "minor_tick_line_color": None,
-            },
-            "Grid": {"grid_line_color": _LINE},
-        }
-    }
-)
 
 
 def write_report(directory: Path) -> Path:
@@ -60,11 +33,10 @@ def write_report(directory: Path) -> Path:
     The page loads nothing from elsewhere. Memory does not grow with the number of words. Raises InputError for a
     directory that lacks a file of a finished run, or holds a damaged one.
     """
-    manifest, run = (_read(directory / name) for name in (MANIFEST, RUN))
+    manifest, _ = read_finished(directory)
     top, counts, words = _read_words([directory / part["name"] for part in manifest["parts"]])
     tokens = manifest["totals"]["tokens"]
-    stages = {name: run["stages"][name] for name in _STAGES if name in run["stages"]}
-    figures = {"stages": _bars(list(stages), list(stages.values()), width=490, titles=("stage", "time"), unit=" s")}
+    figures = {}
     if len(counts):
         figures["words"] = _top_words(top, tokens=tokens)
         figures["zipf"] = _zipf(counts, words)
@@ -75,38 +47,18 @@ def write_report(directory: Path) -> Path:
     names = [label or "no label" for label, _ in labels[:_CHART_LABELS]]
     for total in ("documents", "tokens") if labels else ():
         values = [label[total] for _, label in labels[:_CHART_LABELS]]
-        figures[f"label_{total}"] = _bars(names, values, width=490, titles=("label", total))
-    script, divisions = components(figures, theme=_THEME)
-    page = PAGE.render(
-        name=directory.resolve().name,
-        manifest=manifest,
-        run=run,
-        finished=datetime.fromisoformat(run["finished"]).strftime("%Y-%m-%d %H:%M"),
-        command=shlex.join(map(str, run["command"])),
+        figures[f"label_{total}"] = bars(names, values, width=490, titles=("label", total))
+    return write_page(
+        directory,
+        PAGE,
+        records="documents",
+        figures=figures,
+        configuration={**manifest["configuration"], "min_count": manifest["min_count"]},
         top=[{**row, "word": shown(row["word"], length=40), "share": row["count"] / tokens} for row in top],
         labels=len(labels),
         labels_shown=min(len(labels), _CHART_LABELS),
         dead=_read_dead_letters(directory, manifest["dead_letters"]),
-        figures=divisions,
-        script=script,
-        bokeh=Resources(mode="inline", components=["bokeh"]).render(),
     )
-    write_bytes(directory / REPORT, page.encode("utf-8", "backslashreplace"))  # names of files need not be UTF-8
-    return directory / REPORT
-
-
-def shown(text: str, *, length: int) -> str:
-    r"""A text as a reader may see it: at most `length` characters, what is invisible or turns the line as an escape.
-
-    >>> shown("abcdefgh", length=5), shown(chr(10), length=5), shown(" ", length=5), shown(chr(0x202E) + "a", length=9)
-    ('abcd…', '\\n', '\\x20', '\\u202ea')
-    """
-    visible = "".join(
-        character if character.isprintable() else repr(character)[1:-1] for character in text[: length + 1]
-    )
-    if not visible.strip(" "):
-        visible = visible.replace(" ", r"\x20")
-    return visible if len(visible) <= length else visible[: length - 1] + "…"
 
 
 def vocabulary_growth(counts: Numbers, words: Numbers, *, tokens: int, sizes: Sequence[int]) -> list[float]:
@@ -121,13 +73,6 @@ def vocabulary_growth(counts: Numbers, words: Numbers, *, tokens: int, sizes: Se
     with np.errstate(divide="ignore"):  # the logarithm of 0, of a sample that misses nothing, is meant
         missing = [counts * np.log1p(-size / tokens) for size in sizes]
     return [float(words @ -np.expm1(item)) for item in missing]
-
-
-def _read(path: Path) -> Any:
-    content = read_json(path)
-    if content is None:
-        raise InputError(f"{path} is missing or damaged: a report needs a finished output: run the count again")
-    return content
 
 
 def _read_words(parts: Sequence[Path]) -> tuple[list[dict[str, Any]], Numbers, Numbers]:
@@ -176,61 +121,21 @@ def _letters(path: Path) -> Iterator[dict[str, Any]]:
         raise InputError(f"{path}: {error}: {MANIFEST} lists it; run the count again") from error
 
 
-def _figure(**options: Any) -> figure:
-    return figure(tools="", toolbar_location=None, **options)
-
-
-def _bars(
-    names: Sequence[str],
-    values: Sequence[float],
-    *,
-    width: int,
-    titles: tuple[str, str],
-    unit: str = "",
-    **more: Sequence[str],
-) -> figure:
-    """Horizontal bars, the first on top, placed by rank: two names that are cut to the same text stay two bars.
-
-    `titles`: of names and values, in the tooltips. `more`: further lines there, by title.
-    """
-    ranks = list(range(1, len(names) + 1))
-    plot = _figure(
-        width=width,
-        height=21 * len(names) + 10,
-        x_range=Range1d(0, 1.2 * (max(values) or 1)),
-        y_range=Range1d(len(names) + 0.5, 0.5),
-    )
-    texts = [f"{item:,.1f}{unit}" if unit else f"{item:,}" for item in values]
-    full = [shown(name, length=40) for name in names]
-    source = ColumnDataSource({"rank": ranks, "value": values, "name": full, "text": texts, **more})
-    bars = plot.hbar(y="rank", right="value", height=0.7, color=_ACCENT, line_color=None, source=source)
-    plot.text(x="value", y="rank", text="text", source=source, x_offset=6, text_baseline="middle", **_AT_BARS)
-    tooltips = [(titles[0], "@name"), (titles[1], "@text"), *((title, f"@{title}") for title in more)]
-    plot.add_tools(HoverTool(renderers=[bars], tooltips=tooltips))
-    plot.yaxis.ticker = FixedTicker(ticks=ranks)
-    # PlainText: a string would be read as TeX where a word holds $$, and TeX is fetched from the network.
-    labels = {rank: PlainText(text=shown(name, length=14)) for rank, name in zip(ranks, names, strict=True)}
-    plot.yaxis.major_label_overrides = labels
-    plot.yaxis.axis_line_color = None
-    plot.xaxis.visible = plot.xgrid.visible = plot.ygrid.visible = False
-    return plot
-
-
 def _top_words(top: Sequence[Mapping[str, Any]], *, tokens: int) -> figure:
     rows = top[:_CHART_WORDS]
     share = [f"{row['count'] / tokens:.3%}" for row in rows]
     documents = [f"{row['documents']:,}" for row in rows]
     names, counts = [row["word"] for row in rows], [row["count"] for row in rows]
-    return _bars(names, counts, width=1000, titles=("word", "count"), share=share, documents=documents)
+    return bars(names, counts, width=1000, titles=("word", "count"), share=share, documents=documents)
 
 
 def _curve(
     x: Sequence[float], y: Sequence[float], *, names: tuple[str, str], scale: Literal["linear", "log"]
 ) -> figure:
-    plot = _figure(width=490, height=320, x_axis_type=scale, y_axis_type=scale)
+    plot = plain_figure(width=490, height=320, x_axis_type=scale, y_axis_type=scale)
     source = ColumnDataSource({"x": x, "y": y})
-    plot.line("x", "y", source=source, color=_ACCENT, line_width=2)
-    points = plot.scatter("x", "y", source=source, color=_ACCENT, size=7, alpha=float(len(x) == 1), hover_alpha=1)
+    plot.line("x", "y", source=source, color=ACCENT, line_width=2)
+    points = plot.scatter("x", "y", source=source, color=ACCENT, size=7, alpha=float(len(x) == 1), hover_alpha=1)
     tooltips = [(name, f"@{axis}{{0,0}}") for name, axis in zip(names, "xy", strict=True)]
     plot.add_tools(HoverTool(renderers=[points], tooltips=tooltips))
     plot.xaxis.axis_label, plot.yaxis.axis_label = names
@@ -245,7 +150,7 @@ def _zipf(counts: Numbers, words: Numbers) -> figure:
     at_ranks = counts[np.searchsorted(last, ranks)]
     plot = _curve(ranks.tolist(), at_ranks.tolist(), names=("rank", "count"), scale="log")
     ends = np.array([1, max(1, min(last[-1], counts[0]))])
-    plot.line(ends.tolist(), (counts[0] / ends).tolist(), color=_MUTED, line_dash="dashed")
+    plot.line(ends.tolist(), (counts[0] / ends).tolist(), color=MUTED, line_dash="dashed")
     return plot
 
 

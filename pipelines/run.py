@@ -8,7 +8,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -21,7 +21,7 @@ from pipelines.storage.commit import lock
 from pipelines.storage.manifest import PARTS, RUN, SHARDS, has_size, listed, read_json, read_manifest
 from pipelines.storage.resume import Plan, drop_others
 
-PACKAGES = ("hanmill", "numpy", "pyarrow", "numba", "llvmlite", "jieba")
+PACKAGES = ("hanmill", "numpy", "scipy", "pyarrow", "numba", "llvmlite", "jieba")
 
 
 class Watch:
@@ -95,10 +95,9 @@ def run(
             clock.turn("finish")
             counted = {entry.fingerprint for entry in mapped} - {entry.fingerprint for entry in plan.kept}
             fresh_entries = [entry for entry in mapped if entry.fingerprint in counted]
-            documents = sum(entry.totals.get("documents", 0) for entry in fresh_entries)
-            size = sum(entry.totals.get("bytes", 0) for entry in fresh_entries)
+            done = {name: sum(entry.totals.get(name, 0) for entry in fresh_entries) for name in (job.records, "bytes")}
             shards = {"total": len(mapped), "counted": len(counted), "kept": len(plan.kept)}
-            described.update(clock.describe(documents, size))
+            described.update(clock.describe(done))
             described.update(
                 engine=engine.name,
                 workers=engine.workers,
@@ -149,15 +148,14 @@ class _Clock:
         self.stages[stage] = round(self.stages.get(stage, 0.0) + now - self._last, 3)
         self._last = now
 
-    def describe(self, documents: int, size: int) -> dict[str, Any]:
+    def describe(self, done: Mapping[str, int]) -> dict[str, Any]:
         seconds = max(self._last - self.started, 1e-3)
         return {
             "started": datetime.fromtimestamp(self.started, UTC).isoformat(timespec="milliseconds"),
             "finished": datetime.fromtimestamp(self._last, UTC).isoformat(timespec="milliseconds"),
             "seconds": round(seconds, 3),
             "stages": self.stages,
-            "documents_per_second": round(documents / seconds, 1),
-            "bytes_per_second": round(size / seconds, 1),
+            **{f"{name}_per_second": round(number / seconds, 1) for name, number in done.items()},
         }
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.angle_tables import TABLES, angle_table, read_angles
 from pipelines.counts import finished_count, read_counts
 from pipelines.doctor import examine
 from pipelines.errors import InputError
@@ -18,6 +19,27 @@ from pipelines.storage.manifest import CONFIGURATION, MANIFEST, RUN, SHARDS, SUC
 
 PRINTABLE = 40
 ROWS = {"word_count": "words", "records": "records"}  # what parts hold, by job
+
+
+def tell_output(directory: Path, top: int) -> None:
+    """Prints what a finished output is about: words, or angles. Raises InputError where there is none."""
+    manifest = read_json(directory / MANIFEST) or {}
+    if manifest.get("job") in TABLES:
+        tell_angles(directory)
+    else:
+        top_words(directory, top)
+
+
+def tell_angles(directory: Path) -> None:
+    """Prints the table of a finished run of `hanmill angles`. Raises InputError where there is none."""
+    found = angle_table(read_angles(directory))
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for number, name in enumerate(found.columns):
+        table.add_column(name, justify="left" if number < found.names else "right", no_wrap=True)
+    for row in found.rows:
+        table.add_row(*row)
+    Console().print(table)
+    print(found.caption)
 
 
 def top_words(directory: Path, top: int) -> None:
@@ -66,7 +88,9 @@ def tell_status(directory: Path) -> None:
         print(f"{directory}: finished {(read_json(directory / RUN) or {}).get('finished', '')}")
     else:
         print(f"{directory}: stopped before the end: run the same command again, it goes on from here")
-    print(f"{len(times):,} shards done: {totals['documents']:,} documents, {totals['tokens']:,} tokens")
+    job = (configuration or manifest["configuration"]).get("job")
+    names = ("pairs",) if job in TABLES else ("documents", "tokens")
+    print(f"{len(times):,} shards done: {', '.join(f'{totals[name]:,} {name}' for name in names)}")
     if times:
         print(f"last shard {time.time() - max(times):,.0f} s ago")
     if manifest is not None and (directory / SUCCESS).exists():
@@ -74,7 +98,7 @@ def tell_status(directory: Path) -> None:
         rows, size = sum(part.records for part in parts), sum(part.bytes for part in parts)
         noun = ROWS.get(manifest["job"], "rows")
         print(f"{rows:,} {noun} in {len(parts)} parts, {size / 1e6:,.1f} MB")
-        if manifest["totals"]["dead_letters"]:
+        if manifest["dead_letters"]:
             print(f"{manifest['totals']['dead_letters']:,} bad records in {directory / 'dead_letters.jsonl'}")
 
 

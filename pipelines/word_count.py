@@ -84,6 +84,7 @@ class WordCount:
     max_bad_records: str = "5%"
 
     name: ClassVar[str] = "word_count"
+    records: ClassVar[str] = "documents"
     partitions: ClassVar[int] = PARTITIONS
 
     @property

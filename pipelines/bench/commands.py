@@ -97,3 +97,27 @@ def bench_dictionary() -> None:
     from pipelines.bench import profile
 
     profile.bench_dictionary()
+
+
+@bench.command("angles")
+def bench_angles(
+    n: Annotated[int, typer.Option("--dimension", min=2)] = 100,
+    pairs: Annotated[int, typer.Option(min=1)] = 100_000,
+    rounds: Rounds = 5,
+) -> None:
+    """One core: angles between random vectors by NumPy's plain program and by both methods; ways to find the bin."""
+    from pipelines.bench import angles
+
+    angles.bench_methods(n=n, pairs=pairs, rounds=rounds)
+    angles.bench_bins(n=n, rounds=rounds)
+
+
+@bench.command("agreement")
+def bench_agreement(
+    first: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of `hanmill angles`.")],
+    second: Annotated[Path, typer.Argument(metavar="DIR", help="Another one, with the same number of bins.")],
+) -> None:
+    """The two-sample Kolmogorov-Smirnov test of two simulations of angles, by dimension."""
+    from pipelines.bench import angles
+
+    angles.print_agreement(first, second)

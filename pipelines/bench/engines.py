@@ -86,6 +86,7 @@ class Nothing:
     directory: Path
     count: int
     name: ClassVar[str] = "nothing"
+    records: ClassVar[str] = "documents"
     partitions: ClassVar[int] = 1
 
     def plan(self, *, workers: int, fresh: bool = False) -> Plan:

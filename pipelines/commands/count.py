@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from pipelines.commands import options as shared
-from pipelines.errors import InputError
 
 
 class TokenizerName(StrEnum):
@@ -60,19 +59,16 @@ def count(
     fresh: shared.Fresh = False,
     errors: shared.Errors = shared.ErrorsName.DEAD_LETTER,
     max_bad_records: shared.MaxBadRecords = "5%",
-    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.html.")] = False,
+    no_report: shared.NoReport = False,
 ) -> None:
     """Count the words of a corpus, exactly as jieba cuts them.
 
     A run that was killed goes on where it stopped; a finished run over the same inputs does nothing. What stands
     after `--` are pipeline options of --engine beam.
     """
-    from pipelines.commands.outcome import tell_outcome
-    from pipelines.engines.choice import open_engine
-    from pipelines.progress import tell, watch
-    from pipelines.run import run
+    from pipelines.commands.run import report, run_job, tell_outcome
+    from pipelines.progress import tell
     from pipelines.storage.dead_letters import check_limit
-    from pipelines.storage.manifest import PERFORMANCE_REPORT
     from pipelines.tally import prepare
     from pipelines.word_count import WordCount
 
@@ -114,19 +110,11 @@ def count(
         shared.parse_size(shard_bytes, "--shard-bytes"),
         check_limit(max_bad_records),
     )
-    performance_report = None if no_report else out / PERFORMANCE_REPORT
-    with open_engine(engine_options, tell=tell, performance_report=performance_report) as opened:
-        outcome = run(job, engine=opened, fresh=fresh, watch=watch(), started=context.obj.started)
+    outcome = run_job(context, job, engine_options, work="count", fresh=fresh, performance_report=not no_report)
     tell_outcome(out, outcome, made=f"{outcome.manifest['totals']['words']:,} words")
     parts = outcome.manifest["parts"]
     print(f"counts: {out / parts[0]['name']}" + (f" and {len(parts) - 1} more" if len(parts) > 1 else ""))
-    if not no_report and not (outcome.repeated and (out / "report.html").exists()):
+    if not no_report:
         from pipelines.report import write_report
 
-        try:
-            print(f"report: {write_report(out)}")
-        except OSError as error:
-            raise InputError(
-                f"{out / 'report.html'}: {error.strerror or error}: the counts are whole, the report is not there; "
-                "run the same command again"
-            ) from error
+        report(out, outcome, write_report)

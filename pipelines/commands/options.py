@@ -76,6 +76,7 @@ LabelField = Annotated[str, typer.Option(help="JSON field or Parquet column of t
 IdField = Annotated[str, typer.Option(help="JSON field that names a record in messages.")]
 ShardBytes = Annotated[str, typer.Option(metavar="SIZE", help="Upper limit of a shard.")]
 MaxDocumentBytes = Annotated[str, typer.Option(metavar="SIZE", help="Longer documents are bad records.")]
+NoReport = Annotated[bool, typer.Option("--no-report", help="Write no report.html.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs left in DIR.")]
 Errors = Annotated[ErrorsName, typer.Option(help="What to do with bytes that cannot be decoded.")]
 MaxBadRecords = Annotated[str, typer.Option(metavar="N|P%", help="More bad records end the run with exit code 4.")]
@@ -125,6 +126,17 @@ def reading_options(
         id_field=id_field,
         max_document_bytes=parse_size(max_document_bytes, "--max-document-bytes"),
     )
+
+
+def parse_number(text: str, option: str) -> int:
+    """A whole number, as `1000`, `1_000` or `1e3`; raises UsageError."""
+    try:
+        number = float(text)
+        if number.is_integer():
+            return int(number)
+    except ValueError:
+        pass
+    raise UsageError(f"{option} {text}: not a whole number; write 1000, or 1e3")
 
 
 def parse_size(text: str, option: str) -> int:

@@ -76,11 +76,9 @@ def records(
 
     A run that was killed goes on where it stopped. What stands after `--` are pipeline options of --engine beam.
     """
-    from pipelines.commands.outcome import tell_outcome
-    from pipelines.engines.choice import open_engine
-    from pipelines.progress import tell, watch
+    from pipelines.commands.run import run_job, tell_outcome
+    from pipelines.progress import tell
     from pipelines.records import Records
-    from pipelines.run import run
     from pipelines.storage.dead_letters import check_limit
     from pipelines.tally import prepare
     from pipelines.task_options import TaskOptions
@@ -131,8 +129,7 @@ def records(
         shared.parse_size(shard_bytes, "--shard-bytes"),
         check_limit(max_bad_records),
     )
-    with open_engine(engine_options, tell=tell) as opened:
-        outcome = run(job, engine=opened, fresh=fresh, watch=watch("tokenize"), started=context.obj.started)
+    outcome = run_job(context, job, engine_options, work="tokenize", fresh=fresh, performance_report=False)
     tell_outcome(out, outcome, made=f"{outcome.manifest['totals']['records']:,} records")
     counts = ", ".join(f"{count:,} in {split}" for split, count in outcome.manifest["splits"].items())
     print(f"records: {counts}; {out / 'README.md'} describes them")

@@ -23,6 +23,11 @@ class Job(Protocol):
         ...
 
     @property
+    def records(self) -> str:
+        """What it counts, as the totals of its entries call it: `documents`."""
+        ...
+
+    @property
     def directory(self) -> Path:
         """The output folder: an absolute path, as workers have a working directory of their own."""
         ...

@@ -5,11 +5,12 @@ from typing import Any
 from distributed.diagnostics.plugin import SchedulerPlugin
 from prometheus_client import Counter
 
-from pipelines.engines.task import COUNTED, Done
+from pipelines.engines.task import Done
 
 TOPIC = "hanmill"
 _COUNTERS = {
     "documents": Counter("hanmill_documents", "Documents that map tasks read.", ["job"]),
+    "pairs": Counter("hanmill_pairs", "Pairs of vectors that map tasks drew.", ["job"]),
     "bytes": Counter("hanmill_bytes", "Bytes of input that map tasks read.", ["job"]),
     "dead_letters": Counter("hanmill_dead_letters", "Records that could not be read.", ["job"]),
 }
@@ -27,7 +28,7 @@ def count(event: dict[str, Any]) -> None:
     job, stage = event["job"], event["stage"]
     _TASKS.labels(job, stage).inc()
     _SECONDS.labels(job, stage).inc(event["seconds"])
-    for name in COUNTED if stage == "map" else ():
+    for name in _COUNTERS.keys() & event.keys():
         _COUNTERS[name].labels(job).inc(event[name])
 
 

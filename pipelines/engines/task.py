@@ -17,7 +17,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 _KEPT_BYTES, _LARGEST_MAPPED = 128 << 20, 32 << 20
 
 LOG = logging.getLogger("hanmill")
-COUNTED = ("documents", "bytes", "dead_letters")
+COUNTED = ("documents", "pairs", "bytes", "dead_letters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class Done:
 
     @property
     def counters(self) -> dict[str, int]:
-        """What engines add up and show: documents, bytes and dead letters that were read."""
+        """What engines add up and show: records, bytes and dead letters that were read."""
         totals = self.entry.totals if self.stage == "map" else {}
-        return {name: totals.get(name, 0) for name in COUNTED}
+        return {name: totals[name] for name in COUNTED if name in totals}
 
 
 def keep_memory() -> bool:
@@ -57,8 +57,8 @@ def map_shard(job: Job, shard: Shard) -> Done:
     """Counts a shard, or whatever the job does with it."""
     begun = time.perf_counter()
     done = Done("map", job.map(shard), time.perf_counter() - begun)
-    counted = ", ".join(f"{number:,} {name}" for name, number in done.counters.items())
-    LOG.info("%s map %s: %s, %.3f s", job.name, shard.fingerprint[:12], counted, done.seconds)
+    counted = "".join(f"{number:,} {name}, " for name, number in done.counters.items())
+    LOG.info("%s map %s: %s%.3f s", job.name, shard.fingerprint[:12], counted, done.seconds)
     return done
 
 

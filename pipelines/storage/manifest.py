@@ -33,7 +33,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a task committed: small, as engines carry it. `labels`: documents and tokens by label."""
+    """What a task committed: small, as engines carry it. `labels`: what is added up by label."""
 
     fingerprint: str
     files: tuple[File, ...]

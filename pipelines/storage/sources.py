@@ -18,7 +18,7 @@ from pipelines.storage.paths import open_path
 from pipelines.storage.streams import open_source
 from transforms.decoding import codec_name
 
-Format = Literal["document", "lines", "tsv", "jsonl", "parquet"]
+Format = Literal["document", "lines", "tsv", "jsonl", "parquet", "pairs"]
 FORMATS: tuple[Format, ...] = ("document", "lines", "tsv", "jsonl", "parquet")
 PATTERNS = ("*.txt", "*.md")
 PROBE_BYTES = 1 << 20
@@ -30,7 +30,7 @@ _LOCAL_URL = re.compile(r"^(file|local)://", re.IGNORECASE)  # by path, or the s
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file, or one member of an archive.
+    """One file, one member of an archive, or a stretch of the random numbers that a job draws (format "pairs").
 
     `version`: what changes with the content (time of change, etag, or CRC). `encoding` is "auto" where every document
     is decided by itself. `member`: (offset of the local header, compressed bytes, method) inside a zip archive.

@@ -115,6 +115,13 @@ def write_parquet(
     return files
 
 
+def write_table(path: Path, tables: Iterable[pa.Table], *, schema: pa.Schema) -> AttemptFile:
+    """Writes rows as one Parquet file; synced, it lacks only its name, which it gets with `commit`."""
+    (file,) = write_parquet(path.parent, path.stem, tables, schema=schema, rows=1 << 60, group_rows=1 << 20)
+    file.final = path
+    return file
+
+
 def _rechunk(tables: Iterable[pa.Table], schema: pa.Schema, rows: int, group_rows: int) -> Iterator[pa.Table]:
     """The rows in row groups, none of which crosses a multiple of `rows`."""
     held, left = schema.empty_table(), rows

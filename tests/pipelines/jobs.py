@@ -31,6 +31,7 @@ class Sums:
     kept: tuple[int, ...] = ()
     partitions: int = 2
     name: str = "sums"
+    records: str = "documents"
     failing: tuple[str, str] = ("", "")
 
     def plan(self, *, workers: int, fresh: bool = False) -> Plan:

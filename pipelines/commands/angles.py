@@ -1,0 +1,103 @@
+"""`hanmill angles`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.commands import options as shared
+from pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipelines.engines.job import Job
+
+
+class MethodName(StrEnum):
+    VECTORS = "vectors"
+    REDUCED = "reduced"
+
+
+def angles(
+    context: typer.Context,
+    out: shared.Out,
+    dimensions: Annotated[
+        str | None, typer.Option(metavar="N,N...", help="Of the random vectors, between 2 and 1,000,000.")
+    ] = None,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CHECKPOINT|NPY", help="Look at these vectors instead: a Hugging Face folder, or a matrix."
+        ),
+    ] = None,
+    pairs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER", help="Of each dimension.  [default: 1e7; of embeddings at most 1e6]", show_default=False
+        ),
+    ] = None,
+    method: Annotated[
+        MethodName | None,
+        typer.Option(
+            help="Draw both vectors in full, or a normal and a chi-squared number.  [default: vectors]",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other pairs.")] = 0,
+    engine: shared.Engine = shared.EngineName.LOCAL,
+    workers: shared.Workers = None,
+    scheduler: shared.Scheduler = None,
+    scheduler_file: shared.SchedulerFile = None,
+    tls_ca: shared.TlsCa = None,
+    tls_cert: shared.TlsCert = None,
+    tls_key: shared.TlsKey = None,
+    shard_bytes: shared.ShardBytes = "1GiB",
+    fresh: shared.Fresh = False,
+    no_report: shared.NoReport = False,
+) -> None:
+    """Compare angles between vectors with the law of random ones: simulated with --dimensions, or of --embeddings.
+
+    A run that was killed goes on where it stopped, and more pairs or dimensions cost what is new. What stands after
+    `--` are pipeline options of --engine beam.
+    """
+    from pipelines.commands.run import report, run_job
+
+    engine_options = shared.engine_options(
+        context,
+        engine,
+        workers=workers,
+        scheduler=scheduler,
+        scheduler_file=scheduler_file,
+        tls_ca=tls_ca,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+    )
+    out = out.absolute()
+    if (dimensions is None) == (embeddings is None):
+        raise UsageError("give either --dimensions, such as 2,3,10,100,768, or --embeddings")
+    try:
+        if embeddings is None:
+            from pipelines.angles import Angles
+
+            numbers = tuple(shared.parse_number(number, "--dimensions") for number in str(dimensions).split(","))
+            wanted = shared.parse_number(pairs or "1e7", "--pairs")
+            size = shared.parse_size(shard_bytes, "--shard-bytes")
+            job: Job = Angles(numbers, out, wanted, (method or MethodName.VECTORS).value, seed, shard_bytes=size)
+        else:
+            from pipelines.isotropy import Isotropy
+
+            if method is not None:
+                raise UsageError("--method is for --dimensions: embeddings are not drawn")
+            job = Isotropy(str(embeddings.absolute()), out, shared.parse_number(pairs or "1e6", "--pairs"), seed)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"hanmill angles needs the package {error.name}: pip install 'hanmill[angles]'") from None
+    outcome = run_job(context, job, engine_options, work="draw", fresh=fresh, performance_report=not no_report)
+    if outcome.repeated:
+        print(f"{out}: up to date, nothing to do")
+    from pipelines.show import tell_angles
+
+    tell_angles(out)
+    if not no_report:
+        from pipelines.angle_report import write_report
+
+        report(out, outcome, write_report)

@@ -1,0 +1,200 @@
+"""Compare trained vectors with random ones: angles between pairs of them against the law of their dimension."""
+
+import functools
+import math
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.angle_tables import HISTOGRAMS, TABLES
+from pipelines.errors import InputError, UsageError
+from pipelines.installation import ROOT, hash_of
+from pipelines.storage.commit import digest
+from pipelines.storage.embeddings import find_embeddings, read_embeddings
+from pipelines.storage.manifest import (
+    PARTS,
+    SHARDS,
+    Describe,
+    Entry,
+    File,
+    check_configuration,
+    clear,
+    publish,
+    reduce_fingerprint,
+    write_entry,
+)
+from pipelines.storage.resume import Plan, drop_others, make_plan, written
+from pipelines.storage.shards import Shard
+from pipelines.storage.sources import Reading, discover
+from pipelines.storage.tables import read_run, write_runs, write_table
+from transforms import angles, isotropy
+from transforms.angle_counts import AngleTally, ks_distance, moments
+from transforms.angles import Floats
+from transforms.isotropy import Rows
+
+DRAWN_BINS = 720  # of equal width, for the eye; distances are measured in bins of equal probability
+AS_THEY_ARE, CENTERED = "as they are", "mean removed"
+
+ROW = pa.schema(
+    [
+        ("vectors", pa.string()),
+        ("count", pa.int64()),
+        ("left_out", pa.int64()),
+        ("n", pa.int32()),
+        ("pairs", pa.int64()),
+        *((name, pa.float64()) for name in ("mean_cosine", "cosine_deviation", "cosine_deviation_theory")),
+        *(
+            (name, pa.float64())
+            for name in ("mean", "variance", "variance_theory", "ks_distance", "effective_dimension")
+        ),
+    ]
+)
+HISTOGRAM = pa.schema([("vectors", pa.string()), ("low", pa.float64()), ("high", pa.float64()), ("count", pa.int64())])
+
+
+@dataclass(frozen=True, slots=True)
+class Isotropy:
+    """The job: one shard, as the vectors are read once. Raises UsageError for a number of pairs that is none."""
+
+    embeddings: str
+    directory: Path
+    pairs: int = 10**6
+    seed: int = 0
+
+    name: ClassVar[str] = "isotropy"
+    records: ClassVar[str] = "pairs"
+    partitions: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if self.pairs < 2:
+            raise UsageError(f"--pairs {self.pairs}: two or more are needed")
+        if not 0 <= self.seed < 1 << 64:
+            raise UsageError(f"--seed {self.seed}: between 0 and 2^64 - 1")
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """The options that decide what is measured."""
+        return {"job": self.name, "pairs": self.pairs, "seed": self.seed}
+
+    def plan(self, *, workers: int, fresh: bool = False) -> Plan:
+        """Raises InputError for missing vectors, and for a folder that holds another configuration."""
+        file = find_embeddings(Path(self.embeddings))
+        (source,) = discover((str(file),), Reading(format="document"))
+        if fresh:
+            clear(self.directory)
+        check_configuration(self.directory, self.configuration)
+        configuration = digest([self.configuration, code_version(), np.__version__])
+        plan = make_plan(
+            self.directory, [source], configuration=configuration, workers=workers, shard_bytes=max(1, source.size)
+        )
+        return replace(
+            plan,
+            inputs={"file": f"{file.parent.name}/{file.name}", "bytes": source.size, "sha256": plan.inputs["sha256"]},
+        )
+
+    def describes(self, manifest: dict[str, Any]) -> bool:
+        """Whether options are those of a finished output."""
+        return bool(manifest["configuration"] == self.configuration)
+
+    def map(self, shard: Shard) -> Entry:
+        """Measures the vectors as they are, and without their mean. Raises InputError for a row that is not finite."""
+        file = Path(shard.slices[0].source.path)
+        vectors = read_embeddings(file)
+        try:
+            mean = isotropy.mean_of(vectors)
+            origins = {AS_THEY_ARE: np.zeros_like(mean), CENTERED: mean}
+            rows = [{"vectors": name, **self._measured(vectors, origin)} for name, origin in origins.items()]
+        except ValueError as error:
+            raise InputError(f"{file}: {error}") from error
+        table = pa.Table.from_pylist(rows, pa.schema([*ROW, ("drawn", pa.list_(pa.int64()))]))
+        files = write_runs(self.directory, f"{SHARDS}/{shard.fingerprint}.arrow", [[table]])
+        totals = {"pairs": sum(row["pairs"] for row in rows), "bytes": shard.size}
+        entry = Entry(shard.fingerprint, files, totals)
+        write_entry(self.directory / SHARDS, entry, slices=written(shard.slices))
+        return entry
+
+    def reduce(self, partition: int, entries: Sequence[Entry]) -> Entry:
+        """Passes on what the only shard gave."""
+        (mapped,) = entries
+        folder = self.directory / PARTS
+        folder.mkdir(exist_ok=True)
+        entry = Entry(reduce_fingerprint(partition, entries), mapped.files)
+        write_entry(folder, entry)
+        return entry
+
+    def finish(
+        self, plan: Plan, mapped: Sequence[Entry], reduced: Sequence[Entry], describe: Describe
+    ) -> dict[str, Any]:
+        """Publishes the table and the histograms; returns the manifest."""
+        (measured,) = read_run(self.directory, reduced[0].files[0])
+        edges = np.linspace(0, np.pi, DRAWN_BINS + 1)
+        drawn = (
+            pa.table(
+                {
+                    "vectors": pa.array([row["vectors"]] * DRAWN_BINS),
+                    "low": edges[:-1],
+                    "high": edges[1:],
+                    "count": pa.array(row["drawn"]),
+                }
+            )
+            for row in measured.to_pylist()
+        )
+        parts = [
+            write_table(self.directory / TABLES[self.name], [measured.select(ROW.names)], schema=ROW),
+            write_table(self.directory / HISTOGRAMS, drawn, schema=HISTOGRAM),
+        ]
+        content = {
+            "job": self.name,
+            "configuration": self.configuration,
+            "inputs": plan.inputs,
+            "totals": {name: mapped[0].totals[name] for name in ("pairs", "bytes")},
+            "parts": [asdict(File(part.final.name, part.sha256, part.size, part.records)) for part in parts],
+            "dead_letters": None,
+        }
+        publish(self.directory, parts, content, describe, old=HISTOGRAMS)
+        drop_others(self.directory, mapped)
+        shutil.rmtree(self.directory / PARTS, ignore_errors=True)
+        return content
+
+    def _measured(self, vectors: Rows, origin: Floats) -> dict[str, Any]:
+        usable, n = np.flatnonzero(isotropy.nonzero(vectors, origin=origin)), vectors.shape[1]
+        if len(usable) < 2:
+            raise ValueError("fewer than two vectors have a direction")
+        tally, drawn = AngleTally(n), np.zeros(DRAWN_BINS, np.int64)
+        total = squares = 0.0
+        for first, second in isotropy.sample_pairs(len(usable), pairs=self.pairs, seed=self.seed):
+            cosines = isotropy.pair_cosines(vectors, usable[first], usable[second], origin=origin)
+            tally.add(cosines)
+            drawn += np.histogram(np.arccos(cosines), DRAWN_BINS, (0.0, np.pi))[0]
+            total, squares = total + float(cosines.sum()), squares + float(np.square(cosines).sum())
+        pairs = tally.sums["pairs"]
+        mean_cosine = total / pairs
+        mean, variance, _ = moments(tally.sums)
+        return {
+            "count": len(usable),
+            "left_out": len(vectors) - len(usable),
+            "n": n,
+            "pairs": pairs,
+            "mean_cosine": mean_cosine,
+            "cosine_deviation": math.sqrt(max(0.0, squares / pairs - mean_cosine**2)),
+            "cosine_deviation_theory": 1 / math.sqrt(n),
+            "mean": mean,
+            "variance": variance,
+            "variance_theory": angles.variance(n),
+            "ks_distance": ks_distance(tally.counts),
+            "effective_dimension": isotropy.effective_dimension(vectors, origin=origin),
+            "drawn": drawn,
+        }
+
+
+@functools.cache
+def code_version() -> str:
+    """A hash over the code that decides what is measured: results of other code are not kept."""
+    names = ("transforms/angles.py", "transforms/angle_counts.py", "transforms/isotropy.py")
+    storage = ("pipelines/storage/embeddings.py", "pipelines/storage/tables.py")
+    return hash_of([*(ROOT / name for name in (*names, *storage)), Path(__file__)])
