@@ -1,0 +1,1 @@
+"""Encoders with a task on top: Keras models that `fit`, `predict` and `evaluate` take."""
