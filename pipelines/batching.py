@@ -56,8 +56,8 @@ class Batching:
             values = [np.asarray(row[name]) for row in rows]
             batch[name] = np.zeros((self.batch_size, *shape), values[0].dtype)
             for number, value in enumerate(values):
-                inside = tuple(map(slice, np.minimum(value.shape, shape)))
-                batch[name][number][inside] = value[inside]
+                inside: tuple[Any, ...] = tuple(map(slice, np.minimum(value.shape, shape)))
+                batch[name][(number, *inside)] = value[inside]
         return batch
 
 

@@ -17,6 +17,7 @@ from pipelines.commands.angles import angles  # noqa: E402
 from pipelines.commands.count import count  # noqa: E402
 from pipelines.commands.options import EXIT_CODES, Directory, Invocation  # noqa: E402
 from pipelines.commands.records import inspect, records  # noqa: E402
+from pipelines.commands.train import train  # noqa: E402
 from pipelines.commands.vocab import vocab  # noqa: E402
 from pipelines.errors import DONE, INTERRUPTED, HanmillError, InputError, UsageError  # noqa: E402
 
@@ -33,6 +34,7 @@ app.command(epilog=EXIT_CODES)(vocab)
 app.command(epilog=EXIT_CODES)(records)
 app.command()(inspect)
 app.command(epilog=EXIT_CODES)(angles)
+app.command(epilog=EXIT_CODES)(train)
 
 
 @app.command()

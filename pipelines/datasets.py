@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -48,7 +48,7 @@ class DataSet:
         Raises InputError for a vocabulary that is missing or damaged.
         """
         try:
-            with open_path(f"{self.directory}/{VOCABULARY}") as file:
+            with self.open_file(VOCABULARY) as file:
                 vocabulary = Vocabulary.of(file.read(), name=f"{self.directory}/{VOCABULARY}")
         except (OSError, ValueError) as error:
             raise InputError(f"{error}") from error
@@ -61,6 +61,10 @@ class DataSet:
         """The features and their types."""
         schema: Schema = TASKS[self.task_name].schema
         return schema
+
+    def open_file(self, name: str) -> IO[bytes]:
+        """Opens a file of the output."""
+        return open_path(f"{self.directory}/{name}")
 
     def files(self, split: str) -> list[str]:
         """The files of a split; raises InputError for one that is not there."""

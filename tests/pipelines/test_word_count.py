@@ -17,10 +17,11 @@ from pipelines import tally, word_count
 from pipelines.engines.local import Local
 from pipelines.errors import BadRecordsError, EngineError, InputError, UsageError
 from pipelines.run import Outcome, run
+from pipelines.storage.dead_letters import check_limit
 from pipelines.storage.manifest import SHARDS, SUCCESS, Entry
 from pipelines.storage.sources import Reading
 from pipelines.tally import prepare
-from pipelines.word_count import WordCount, check_limit, code_version
+from pipelines.word_count import WordCount, code_version
 from tests.pipelines.command import data_of, dead_letters, table
 from transforms.segmentation import Dictionary, Segmenter, dictionary_hash
 

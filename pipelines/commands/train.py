@@ -1,0 +1,86 @@
+"""`hanmill train`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.options import Fresh
+from pipelines.errors import UsageError
+
+
+class TrainedName(StrEnum):
+    MASKED_LANGUAGE_MODEL = "masked-language-model"
+    TEXT_CLASSIFICATION = "text-classification"
+
+
+class PrecisionName(StrEnum):
+    FLOAT32 = "float32"
+    MIXED_BFLOAT16 = "mixed_bfloat16"
+
+
+def train(
+    task: Annotated[TrainedName, typer.Argument(metavar="TASK", help="What is trained.", show_default=False)],
+    records: Annotated[str, typer.Option(metavar="DIR", help="Output of hanmill records.", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the run.", show_default=False)],
+    init: Annotated[
+        Path | None,
+        typer.Option(metavar="CHECKPOINT", help="Ours, Hugging Face's or Google's, of the same vocabulary."),
+    ] = None,
+    encoder: Annotated[str, typer.Option(help="A preset, without --init; bert-base and the like.")] = "roberta-tiny",
+    attention: Annotated[
+        str | None, typer.Option(help="dot-product, talking-heads, synthesizer-...; kinds joined by + are mixed.")
+    ] = None,
+    key_size: Annotated[int | None, typer.Option(min=1, help="Width of queries and keys of a head.")] = None,
+    unshared: Annotated[bool, typer.Option("--unshared", help="A block for each layer of an ALBERT.")] = False,
+    remat: Annotated[bool, typer.Option("--remat", help="Compute states again, and keep fewer of them.")] = False,
+    dropout: Annotated[float | None, typer.Option(min=0, max=0.99)] = None,
+    epochs: Annotated[float, typer.Option(min=0.001, help="Passes over the records.")] = 3.0,
+    steps: Annotated[int, typer.Option(min=0, help="Instead of epochs.", show_default=False)] = 0,
+    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    learning_rate: Annotated[float, typer.Option(min=0)] = 5e-5,
+    warmup: Annotated[float, typer.Option(min=0, max=1, help="Share of the steps in which the rate grows.")] = 0.1,
+    weight_decay: Annotated[float, typer.Option(min=0)] = 0.01,
+    accumulate: Annotated[int, typer.Option(min=1, help="Batches whose gradients are added up.")] = 1,
+    precision: Annotated[PrecisionName, typer.Option()] = PrecisionName.FLOAT32,
+    deterministic: Annotated[bool, typer.Option("--deterministic", help="The same losses in each run.")] = False,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    checkpoint_minutes: Annotated[float, typer.Option(min=0, help="Between saves of the whole state.")] = 10.0,
+    fresh: Fresh = False,
+) -> None:
+    """Train a task from its records; the same command goes on with a run that was stopped."""
+    changes = {
+        "attention": attention,
+        "key_size": key_size,
+        "share_layers": False if unshared else None,
+        "rematerialize": True if remat else None,
+        "dropout": dropout,
+        "attention_dropout": dropout,
+    }
+    try:
+        from pipelines.train import BEST, TrainOptions
+        from pipelines.train import train as run
+    except ModuleNotFoundError as error:
+        raise UsageError(f"hanmill train needs the package {error.name}: pip install 'hanmill[train]'") from None
+    options = TrainOptions(
+        records=records,
+        out=out.absolute(),
+        init=init,
+        encoder=encoder,
+        changes=tuple((name, value) for name, value in changes.items() if value is not None),
+        epochs=epochs,
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        warmup=warmup,
+        weight_decay=weight_decay,
+        accumulate=accumulate,
+        precision=precision.value,
+        deterministic=deterministic,
+        seed=seed,
+        checkpoint_minutes=checkpoint_minutes,
+    )
+    told = run(options, task=task.value, fresh=fresh)
+    best = ", ".join(f"{name} {value:,.4g}" for name, value in told["best"].items())
+    print(f"{told['steps']:,} steps, {told['seconds']:,.1f} s on {told['backend']}; best {best}: {out / BEST}")
