@@ -62,19 +62,7 @@ def test_imports_only_go_down(room: str) -> None:
     assert wrong == []
 
 
-HEAVY = (
-    "numba",
-    "bokeh",
-    "scipy",
-    "safetensors",
-    "tensorflow",
-    "keras",
-    "dask",
-    "distributed",
-    "apache_beam",
-    "jieba",
-    "fsspec",
-)
+HEAVY = {*FRAMEWORKS, "numba", "bokeh", "jieba", "fsspec", "scipy", "safetensors"}
 
 
 @pytest.mark.parametrize(
