@@ -14,6 +14,7 @@ EXTRAS = {
     "dask": ("distributed", "engine dask"),
     "slurm": ("dask_jobqueue", "workers that are Slurm jobs"),
     "beam": ("apache_beam", "engine beam"),
+    "angles": ("scipy", "angles between vectors"),
     "train": ("tensorflow", "training and prediction"),
 }
 
