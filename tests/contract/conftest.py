@@ -18,7 +18,7 @@ NOT_TEXT = b"\xff\xfe\xfd\xfc"
 
 
 @pytest.fixture(scope="session")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """What to count, in an order that is not that of the names."""
     directory, draw = tmp_path_factory.mktemp("inputs"), random.Random(11)
     _write_documents(directory / "documents", draw)
