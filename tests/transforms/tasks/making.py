@@ -31,24 +31,25 @@ def line(**fields: Any) -> str:
     return json.dumps(fields, ensure_ascii=False)
 
 
-def made(task: Any, text: str, *, label: str = "", wordpiece: WordPiece = WORDPIECE) -> tuple[list[Record], list[str]]:
-    """The records of an input, and why others are bad."""
-    records, bad = list[Record](), list[str]()
-    try:
-        examples = list(task.examples(text, label))
-    except BadRecord as error:
-        return [], [str(error)]
-    good = [example for example in examples if isinstance(example, Example)]
-    bad += [str(example) for example in examples if isinstance(example, BadRecord)]
-    tokens = iter(wordpiece.tokenize([of_example for example in good for of_example in example.texts]))
+def made(task: Any, *inputs: str, label: str = "", wordpiece: WordPiece = WORDPIECE) -> tuple[list[Record], list[str]]:
+    """The records of inputs, and why others are bad."""
+    found = list[Example | BadRecord]()
+    for text in inputs:
+        try:
+            found += task.examples(text, label)
+        except BadRecord as error:
+            found.append(error)
+    records, bad = list[Record](), [str(item) for item in found if isinstance(item, BadRecord)]
+    examples = [item for item in found if isinstance(item, Example)]
+    tokens = iter(wordpiece.tokenize([text for example in examples for text in example.texts]))
     schema = getattr(task, "held", task.schema)
-    for example in good:
+    for example in examples:
         of_example = [next(tokens) for _ in example.texts]
         try:
-            found = list(task.records(example, of_example))
-            for record in found:
+            of = list(task.records(example, of_example))
+            for record in of:
                 check(record, schema=schema, labels=task.labels)
-            records += found
+            records += of
         except BadRecord as error:
             bad.append(str(error))
     return records, bad
