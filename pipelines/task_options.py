@@ -9,6 +9,7 @@ from typing import Any
 from pipelines.errors import InputError, UsageError
 from pipelines.tally import load_dictionary
 from transforms.segmentation import Segmenter
+from transforms.tasks.reading_comprehension import largest_stride
 from transforms.tasks.task import TASKS, Task
 from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import WordPiece
@@ -44,11 +45,20 @@ class TaskOptions:
             raise UsageError(f"--across-documents: {self.name} packs nothing; only masked-language-model takes it")
         if not 0 <= self.max_length <= 1 << 16 or 0 < self.max_length < 8:
             raise UsageError(f"--max-length {self.max_length}: between 8 and {1 << 16:,} tokens")
+        if self.stride > (most := largest_stride(self.length)):
+            raise UsageError(
+                f"--stride {self.stride}: at most {most}, what --max-length {self.length} leaves for a window"
+            )
 
     @property
     def length(self) -> int:
         """The most tokens that a record has."""
         return self.max_length or int(TASKS[self.name].default_length)
+
+    @property
+    def window_stride(self) -> int:
+        """How many tokens windows lie apart."""
+        return self.stride or min(DEFAULT_STRIDE, largest_stride(self.length))
 
     @property
     def configuration(self) -> dict[str, Any]:
@@ -58,7 +68,7 @@ class TaskOptions:
             "vocabulary": read_hash(self.vocabulary),
             "schema": self.schema and read_hash(self.schema),
             "max_length": self.length,
-            "stride": self.stride or DEFAULT_STRIDE if self.name == "reading-comprehension" else None,
+            "stride": self.window_stride if self.name == "reading-comprehension" else None,
             "across_documents": self.across,
             "dictionary": self.dictionary_hash,
         }
@@ -97,6 +107,6 @@ def open_task(options: TaskOptions) -> tuple[Task, WordPiece]:
         segmenter = Segmenter(load_dictionary(None, (), options.dictionary_hash))
         more = {"word_ends": lambda text: segmenter.spans(text)["end"], "across": options.across}
     elif options.name == "reading-comprehension":
-        more = {"stride": options.stride or DEFAULT_STRIDE}
+        more = {"stride": options.window_stride}
     task: Task = kind(vocabulary, options.length, labels, **more)
     return task, WordPiece(vocabulary, lowercase=not vocabulary.cased)
