@@ -78,7 +78,5 @@ def test_a_limit_is_a_number_or_a_share() -> None:
     check_bad_records(Path("out"), "3", bad=3, read=3)
     check_bad_records(Path("out"), "0", bad=0, read=0)
     check_bad_records(Path("out"), "50%", bad=1, read=2)
-    with pytest.raises(
-        BadRecordsError, match=r"^2 of 3 records are bad, more than --max-bad-records 50%: see out"
-    ):
+    with pytest.raises(BadRecordsError, match=r"^2 of 3 records are bad, more than --max-bad-records 50%: see out"):
         check_bad_records(Path("out"), "50%", bad=2, read=3)
