@@ -69,7 +69,7 @@ def _tokens(task: Any, record: Record) -> Text:
     shown = Text.assemble((f"{len(tokens)} tokens  ", "dim"))
     for number, token in enumerate(tokens):
         if number and not (words[number] == words[number - 1] > 0):
-            shown.append("|" if words[number] > 0 else " ", "dim")
+            shown.append("|" if words[number] > 0 < words[number - 1] else " ", "dim")
         shown.append(token, "bold" if token in SPECIAL_TOKENS else "")
     return shown
 
