@@ -61,6 +61,7 @@ JOBS: dict[str, Make] = {
     "records: masked language model": partial(records, task="masked-language-model", max_length=64),
     "records: across documents": partial(records, task="masked-language-model", max_length=64, across=True),
 }
+SLOW_JOBS = {"records: classification", "records: masked language model"}  # what is theirs alone is not in engines
 # How to open an engine of so many workers.
 ENGINES: dict[str, Callable[[int], AbstractContextManager[Engine]]] = {
     "local": lambda workers: nullcontext(Local(workers)),
@@ -83,7 +84,9 @@ HANDOVERS = [
 ]
 SHARD_BYTES = 2000
 
-every_job = pytest.mark.parametrize("name", JOBS)
+every_job = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW_JOBS else ()) for name in JOBS]
+)
 every_runner = pytest.mark.parametrize("runner", RUNNERS)
 
 
