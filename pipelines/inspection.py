@@ -29,7 +29,7 @@ def show_records(directory: Path, *, split: str | None, count: int, skip: int) -
     task = data_set.task()
     console, shown = Console(), 0
     for number, record in enumerate(islice(data_set.records(split), skip, skip + count), skip):
-        console.rule(f"{split} {number:,}  {record['id']}", align="left")
+        console.rule(Text(f"{split} {number:,}  {record['id']}"), align="left")
         for part in _lines(task, record):
             console.print(part)
         shown += 1
@@ -74,7 +74,7 @@ def _tokens(task: Any, record: Record) -> Text:
     shown = Text.assemble((f"{len(tokens)} tokens  ", "dim"))
     for number, token in enumerate(tokens):
         if number and not (words[number] == words[number - 1] > 0):
-            shown.append("|" if words[number] > 0 else " ", "dim")
+            shown.append("|" if words[number] > 0 < words[number - 1] else " ", "dim")
         if number == _TOKENS:
             shown.append(f" ... {len(tokens) - number:,} tokens more", "dim")
             break

@@ -87,18 +87,23 @@ def read_file(path: Path) -> bytes:
         raise InputError(f"{path}: {error.strerror or error}") from error
 
 
-@functools.lru_cache(maxsize=1)
 def open_task(options: TaskOptions) -> tuple[Task, WordPiece]:
     """The task and its tokenizer, made once a process; raises InputError for a bad vocabulary or schema."""
+    # By content: a process of a cluster outlives runs, between which files change.
+    return _open_task(options, read_file(options.vocabulary), options.schema and read_file(options.schema))
+
+
+@functools.lru_cache(maxsize=1)
+def _open_task(options: TaskOptions, words: bytes, schema: bytes | None) -> tuple[Task, WordPiece]:
     try:
-        vocabulary = Vocabulary.of(read_file(options.vocabulary), name=str(options.vocabulary))
+        vocabulary = Vocabulary.of(words, name=str(options.vocabulary))
     except ValueError as error:
         raise InputError(str(error)) from error
     kind, more = TASKS[options.name], dict[str, Any]()
     labels: dict[str, tuple[str, ...]] = {}
-    if options.schema is not None:
+    if schema is not None:
         try:
-            labels = kind.read_labels(read_file(options.schema))
+            labels = kind.read_labels(schema)
         except ValueError as error:
             raise InputError(f"{options.schema}: {error}") from error
         if not all(labels.values()):
