@@ -104,7 +104,7 @@ def test_bytes_that_are_no_varints(data: bytes, message: str) -> None:
 @given(features)
 def test_an_example_is_what_it_was(values: dict[str, Feature]) -> None:
     found = decode_example(encode_example(values))
-    assert list(found) == sorted(values)
+    assert list(found) == sorted(values, key=lambda name: name.encode() + b"\xff")  # as upb has them
     for name, value in values.items():
         if isinstance(value, np.ndarray):
             assert isinstance(found[name], np.ndarray)
