@@ -104,9 +104,7 @@ def test_where_records_come_from() -> None:
     assert [record["id"] for record in records] == [content_id(text)] * len(records)
     assert [record["documents"] for record in records] == [[content_id(text)]] * len(records)
     spans = [(record["document_begins"][0], record["document_ends"][0]) for record in records]
-    assert [text[begin:end] for begin, end in spans] == ["甲乙。", "𠀀a公司宣布"[:6], "裁员"] or [
-        text[begin:end] for begin, end in spans
-    ] == ["甲乙。", "𠀀a公司宣", "布裁员"]
+    assert [text[begin:end] for begin, end in spans] == ["甲乙。", "𠀀a公司宣", "布裁员"]
 
 
 @given(texts, cuts, st.integers(3, 24))
@@ -169,19 +167,14 @@ def test_what_runs_hold_of_a_text() -> None:
         (["甲乙", "公司。", "林"], ["[CLS]|甲乙|[SEP]|公司|。|[SEP]", "[CLS]|林|[SEP]"]),
         # A second piece ends with a sentence, or begins the next record.
         (["甲乙丙丁", "公司林远在"], ["[CLS]|甲乙|丙丁|[SEP]", "[CLS]|公司|林远|在|[SEP]"]),
-        (["甲", "。林公司宣布裁员"], ["[CLS]|甲|[SEP]|。|[SEP]", "[CLS]|林公司宣布|[SEP]"]),
+        (["甲", "。林公司宣布裁员"], ["[CLS]|甲|[SEP]|。|[SEP]", "[CLS]|林|公司|宣布|[SEP]", "[CLS]|裁员|[SEP]"]),
         (["甲乙丙丁公", "林"], ["[CLS]|甲乙|丙丁|公|[SEP]", "[CLS]|林|[SEP]"]),
         (["甲乙丙丁公司宣", "林"], ["[CLS]|甲乙|丙丁|公司|[SEP]", "[CLS]|宣|[SEP]|林|[SEP]"]),
         ([], []),
     ],
 )
 def test_texts_packed_together(documents: list[str], expected: list[str]) -> None:
-    found = [shown(record) for record in packed(a_model(max_length=8, across=True), documents)]
-    if documents == ["甲", "。林公司宣布裁员"]:
-        assert found[0] == expected[0]
-        assert "".join(found).replace("|", "").endswith("裁员[SEP]")
-    else:
-        assert found == expected
+    assert [shown(record) for record in packed(a_model(max_length=8, across=True), documents)] == expected
 
 
 @given(
