@@ -1,7 +1,7 @@
 """TFRecord files and `tf.train.Example` messages without TensorFlow.
 
 Framing: TensorFlow's `core/lib/io/record_writer.h`; messages: `core/example/example.proto` in protocol buffers' wire
-format, map entries ordered by key as TensorFlow's deterministic serialization has them.
+format, map entries in the order of TensorFlow's deterministic serialization in Python.
 """
 
 import itertools
@@ -22,6 +22,7 @@ HEADER_BYTES, FOOTER_BYTES = 12, 4
 LARGEST_RECORD = 1 << 31  # what a message of protocol buffers may have
 _HEADERS_KEPT = 1 << 16
 _BYTES, _FLOATS, _INTEGERS = 0x0A, 0x12, 0x1A  # fields 1 to 3 of Feature, each with a length
+_LAST = b"\xff"  # upb, which protocol buffers are in Python, puts `ids` before `id`; UTF-8 has no such byte
 _SHIFTS = np.arange(0, 70, 7, dtype=np.uint64)
 
 
@@ -110,7 +111,7 @@ def encode_example(features: Mapping[str, Feature]) -> bytes:
     '0a100a0e0a0369647312071a050a0301ac02'
     """
     entries: list[bytes] = []
-    for name in sorted(features):
+    for name in sorted(features, key=lambda name: name.encode() + _LAST):
         feature = _encode_feature(features[name])
         key = name.encode()
         entry = b"".join((b"\n", varint(len(key)), key, b"\x12", varint(len(feature)), feature))
