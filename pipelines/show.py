@@ -70,7 +70,8 @@ def tell_status(directory: Path) -> None:
         print(f"last shard {time.time() - max(times):,.0f} s ago")
     if manifest is not None and (directory / SUCCESS).exists():
         parts = sum(part["bytes"] for part in manifest["parts"])
-        print(f"{manifest['totals']['words']:,} words in {len(manifest['parts'])} parts, {parts / 1e6:,.1f} MB")
+        made = "records" if manifest.get("job") == "records" else "words"
+        print(f"{manifest['totals'][made]:,} {made} in {len(manifest['parts'])} parts, {parts / 1e6:,.1f} MB")
         if manifest["totals"]["dead_letters"]:
             print(f"{manifest['totals']['dead_letters']:,} bad records in {directory / 'dead_letters.jsonl'}")
 

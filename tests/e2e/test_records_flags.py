@@ -68,7 +68,12 @@ def test_classified_texts(top: Path) -> None:
         "run.json", *(f"text_classification_train.tfrecord-{number:05d}-of-00016" for number in range(16)), "vocab.txt",
     ]  # fmt: skip
     assert done(hanmill("verify", "out")).out == "out: every file is as it was written\n"
-    assert "finished" in done(hanmill("status", "out")).out
+    status = done(hanmill("status", "out")).out
+    assert status.startswith("out: finished ")
+    assert "\n30 records in 16 parts, " in status
+    other = hanmill("show", "out")
+    assert (other.code, other.out) == (3, "")
+    assert "hanmill count" in other.err
     assert done(classify("a.tsv")).out.startswith("out: up to date, nothing to do\n")
 
 
