@@ -249,7 +249,7 @@ def test_wrong_options(top: Path, arguments: list[str], code: int, message: str)
     [
         ("relation-extraction", [], "relation-extraction needs --schema FILE"),
         ("entity-linking", ["--format", "jsonl"], "--format jsonl: entity-linking is always read as JSON lines"),
-        ("reading-comprehension", ["--max-length", "128"], "--stride 128: --max-length 128 leaves 61 tokens"),
+        ("reading-comprehension", ["--max-length", "128", "--stride", "94"], "--stride 94: at most 93"),
         ("translation", [], "'masked-language-model'"),
     ],
 )
