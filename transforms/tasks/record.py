@@ -61,10 +61,13 @@ def check(record: Record, *, schema: Schema, labels: Mapping[str, Sequence[str]]
     """
     if record.keys() != schema.keys():
         raise BadRecord(f"features {sorted(record.keys() ^ schema.keys())} are missing or too many")
-    for name, known in labels.items():
-        values = record[name] if schema[name] is Kind.LABELS else [record[name]]
-        if unknown := set(values).difference(known):
-            raise BadRecord(f"{name}: {min(unknown)!r} is not in the schema")
+    for name, kind in schema.items():
+        if kind in (Kind.LABEL, Kind.LABELS):
+            values = {record[name]} if kind is Kind.LABEL else set(record[name])
+            if "" in values:
+                raise BadRecord(f"{name}: there is none")
+            if unknown := values.difference(labels.get(name, values)):
+                raise BadRecord(f"{name}: {min(unknown)!r} is not in the schema")
     for name in TOKEN_FEATURES:
         if name in schema and len(record[name]) != len(record["ids"]):
             raise BadRecord(f"{name}: {len(record[name])} for {len(record['ids'])} tokens")
