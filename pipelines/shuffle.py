@@ -1,6 +1,6 @@
 """Records in a random order without end, which can be taken up again at any of them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,7 +41,7 @@ class Shuffle:
         self._begin(position["epoch"], draws=position["draws"])
         self._next, self._turn = position["next"], position["turn"]
         self._open = [_Reading(data_set, self._files, file, offset) for file, offset in position["open"]]
-        self._held = [(place, self.fetch(place)) for place in (Place(*held) for held in position["held"])]
+        self._held = self.fetch([Place(*held) for held in position["held"]])
 
     def _begin(self, epoch: int, *, draws: int = 0) -> None:
         self._epoch, self._draws = epoch, draws
@@ -58,9 +58,18 @@ class Shuffle:
         opened = [[reading.file, reading.offset] for reading in self._open]
         return lambda: {**counts, "open": opened, "held": [list(place) for place, _ in held]}
 
-    def fetch(self, place: Place) -> bytes:
-        """The record at a place."""
-        return next(self._data_set.frames(self._files[place.file], offset=place.offset))[1]
+    def fetch(self, places: Sequence[Place]) -> list[tuple[Place, bytes]]:
+        """The records at places, in their order; each file is read once, up to the last of them."""
+        found: dict[tuple[int, int], bytes] = {}
+        for file in {place.file for place in places}:
+            wanted = {place.offset for place in places if place.file == file}
+            for offset, record in self._data_set.frames(self._files[file], offset=min(wanted)):
+                if offset in wanted:
+                    found[file, offset] = record
+                    wanted.remove(offset)
+                if not wanted:
+                    break
+        return [(place, found[place.file, place.offset]) for place in places]
 
     def __iter__(self) -> Iterator[tuple[Place, bytes]]:
         return self
