@@ -36,7 +36,7 @@ def mask_words(
     """
     inside = np.flatnonzero(words > 0)
     if not len(inside):
-        return ids, np.empty(0, np.int32), np.empty(0, np.int32)
+        return ids.copy(), np.empty(0, np.int32), np.empty(0, np.int32)
     starts = np.flatnonzero(np.diff(words[inside], prepend=0))
     lengths = np.diff(starts, append=len(inside))
     order = rng.permutation(len(starts))

@@ -58,7 +58,8 @@ def frame(records: Iterable[bytes]) -> Iterator[bytes]:
 def read_frames(file: IO[bytes], *, name: str, offset: int = 0) -> Iterator[tuple[int, bytes]]:
     """The records of a file that is positioned at byte `offset`, each with the byte at which it begins.
 
-    Raises RecordError that names file, byte and what is wrong, for a file that is torn or has changed.
+    Raises RecordError that names file, byte and what is wrong, for a file that is torn or has changed; the record's
+    number too, where the file is read from its beginning.
 
     >>> import io
     >>> [record for _, record in read_frames(io.BytesIO(b"".join(frame([b"one", b"two"]))), name="a.tfrecord")]
@@ -67,12 +68,16 @@ def read_frames(file: IO[bytes], *, name: str, offset: int = 0) -> Iterator[tupl
     headers: dict[bytes, int] = {}  # lengths whose CRC was found right: there are few
     unpack = struct.Struct("<I").unpack_from
     block, position = b"", 0
+    first, number = offset, 0
     while True:
         left = len(block) - position
         header = block[position : position + HEADER_BYTES]
         length = headers.get(header, -1)
         if length < 0 and left >= HEADER_BYTES:
-            length = _length(header, name, offset)
+            length = _length(header)
+            if length < 0:
+                which = _which(number, first)
+                raise RecordError(f"{name}: damaged: no record begins at byte {offset}, its length is wrong{which}")
             if len(headers) < _HEADERS_KEPT:
                 headers[header] = length
         size = HEADER_BYTES + max(length, 0) + FOOTER_BYTES
@@ -82,23 +87,29 @@ def read_frames(file: IO[bytes], *, name: str, offset: int = 0) -> Iterator[tupl
                 block, position = block[position:] + more, 0
                 continue
             if left:
-                raise RecordError(f"{name}: torn at byte {offset}: a record begins there and the file ends within it")
+                which = _which(number, first)
+                raise RecordError(f"{name}: torn at byte {offset}: the file ends within what begins there{which}")
             return
         end = position + size - FOOTER_BYTES
         record = block[position + HEADER_BYTES : end]
         crc = crc32c(record)
         if (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF != unpack(block, end)[0]:
-            raise RecordError(f"{name}: damaged: the record at byte {offset} does not match its CRC: write it anew")
+            which = _which(number, first)
+            raise RecordError(f"{name}: damaged: the record at byte {offset} does not match its CRC{which}")
         yield offset, record
         position += size
         offset += size
+        number += 1
 
 
-def _length(header: bytes, name: str, offset: int) -> int:
+def _length(header: bytes) -> int:
+    """The length that a header gives; -1 if it does not match its CRC, or is that of no message."""
     length, crc = struct.unpack("<QI", header)
-    if masked_crc(header[:8]) != crc or length >= LARGEST_RECORD:
-        raise RecordError(f"{name}: damaged: no record begins at byte {offset}, the CRC of its length is wrong")
-    return int(length)
+    return int(length) if masked_crc(header[:8]) == crc and length < LARGEST_RECORD else -1
+
+
+def _which(number: int, first: int) -> str:
+    return ": write the file anew" if first else f" (record {number}, counted from 0): write the file anew"
 
 
 def encode_example(features: Mapping[str, Feature]) -> bytes:
@@ -185,7 +196,7 @@ def encode_lists(values: Integers, offsets: Integers) -> list[bytes]:
 
 def _encode(values: Integers) -> tuple[bytes, npt.NDArray[np.int64]]:
     """Varints back to back, and how many bytes each has."""
-    unsigned = values.view(np.uint64)
+    unsigned = np.asarray(values, np.int64).view(np.uint64)
     longest = -(-int(unsigned.max(initial=0)).bit_length() // 7)
     if longest <= 1:
         return unsigned.astype(np.uint8).tobytes(), np.ones(len(values), np.int64)
@@ -227,33 +238,41 @@ def decode_example(data: bytes) -> dict[str, Integers | Floats | list[bytes]]:
     {'ids': array([  1, 300]), 'text': [b'ab']}
     """
     found: dict[str, Integers | Floats | list[bytes]] = {}
-    for tag, body in _fields(data):
-        if tag != _BYTES:
-            continue
-        for _, entry in _fields(body):
-            parts = dict(_fields(entry))
+    for _, features in _fields(data, b"\n"):
+        for _, entry in _fields(features, b"\n"):
+            parts = _parts(entry, b"\n\x12")
             found[str(parts.get(0x0A, b""), "utf-8")] = _decode_feature(parts.get(0x12, b""))
     return found
 
 
 def _decode_feature(data: bytes) -> Integers | Floats | list[bytes]:
-    for tag, body in _fields(data):
+    kinds = _parts(data, b"\n\x12\x1a")
+    if len(kinds) > 1:
+        raise ValueError("not a tf.train.Example: a feature of two types")
+    for tag, body in kinds.items():
+        items = [item for _, item in _fields(body, b"\n")]
         if tag == _BYTES:
-            return [item for _, item in _fields(body)]
-        if tag == _INTEGERS:
-            packed = b"".join(item for _, item in _fields(body))
-            return decode_varints(packed)
-        if tag == _FLOATS:
-            return np.frombuffer(b"".join(item for _, item in _fields(body)), "<f4")
+            return items
+        packed = items[0] if len(items) == 1 else b"".join(items)
+        return decode_varints(packed) if tag == _INTEGERS else np.frombuffer(packed, "<f4")
     return []
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tag and content of the fields of a message; all fields of an Example have a length."""
+def _parts(data: bytes, tags: bytes) -> dict[int, bytes]:
+    """Tag and content of the fields of a message, each of which it has once."""
+    fields = list(_fields(data, tags))
+    parts = dict(fields)
+    if len(parts) < len(fields):
+        raise ValueError("not a tf.train.Example: a field stands twice in one message")
+    return parts
+
+
+def _fields(data: bytes, tags: bytes) -> Iterator[tuple[int, bytes]]:
+    """Tag and content of the fields of a message, which has `tags` alone; all fields of an Example have a length."""
     position, end = 0, len(data)
     while position < end:
         tag = data[position]
-        if tag & 7 != 2 or tag >= 0x80:
+        if tag not in tags:
             raise ValueError(f"not a tf.train.Example: tag {tag:#x} at byte {position}")
         position += 1
         length = shift = 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.tasks.task import TASKS
@@ -85,14 +85,34 @@ def test_a_feature_without_a_kind_is_an_empty_list(tf: Any) -> None:
     assert decode_example(tf.train.Example().SerializeToString()) == {}
 
 
-@given(data=st.binary(max_size=40))
+@st.composite
+def changed(draw: st.DrawFn) -> bytes:
+    """An Example with some bytes changed, put in or taken out."""
+    data = bytearray(encode_example(draw(features)))
+    tags = st.sampled_from([b"\n", b"\x12", b"\x1a", b"\x22", b"\x00"])
+    for _ in range(draw(st.integers(1, 3))):
+        place = draw(st.integers(0, len(data)))
+        data[place : place + draw(st.integers(0, 2))] = draw(tags | st.binary(max_size=2))
+    return bytes(data)
+
+
+@given(data=changed() | st.binary(max_size=40))
+@settings(max_examples=500)
 def test_what_tensorflow_reads_of_any_bytes_is_read_alike_or_refused(tf: Any, data: bytes) -> None:
     try:
         found = decode_example(data)
     except ValueError:
         return
-    read = tf.train.Example.FromString(data)
-    assert found.keys() == read.features.feature.keys()
+    read = tf.train.Example.FromString(data).features.feature
+    assert found.keys() == read.keys()
+    for name, value in found.items():
+        kind = read[name].WhichOneof("kind")
+        expected = list(getattr(read[name], kind).value) if kind else []
+        if isinstance(value, np.ndarray):
+            assert value.tobytes() == np.array(expected, value.dtype).tobytes()
+            assert kind == ("float_list" if value.dtype == np.float32 else "int64_list")
+        else:
+            assert (value, kind in (None, "bytes_list")) == (expected, True)
 
 
 FILES: list[Sequence[bytes]] = [

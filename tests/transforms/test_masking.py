@@ -63,7 +63,9 @@ def test_whole_words_up_to_the_rate(sequence: tuple[Integers, Integers], rate: f
 
 @pytest.mark.parametrize(("ids", "words"), [([], []), ([2, 3], [0, 0]), ([2], [0])])
 def test_where_nothing_can_be_guessed(ids: list[int], words: list[int]) -> None:
-    hidden, places, before = hide(np.array(ids, np.int32), np.array(words, np.int32))
+    given_ = np.array(ids, np.int32)
+    hidden, places, before = hide(given_, np.array(words, np.int32))
+    assert hidden is not given_
     assert (hidden.tolist(), places.tolist(), before.tolist()) == (ids, [], [])
     assert hidden.dtype == places.dtype == before.dtype == np.int32
 

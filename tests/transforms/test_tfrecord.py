@@ -78,6 +78,12 @@ def test_varints_are_those_of_protocol_buffers(values: list[int]) -> None:
     assert decoded.tolist() == values
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.int32, np.uint32, np.bool_])
+def test_varints_of_smaller_types(kind: type) -> None:
+    values = np.array([0, 1, 100, 1], kind)
+    assert decode_varints(encode_varints(values)).tolist() == values.tolist()
+
+
 @given(st.integers(0, (1 << 64) - 1))
 def test_a_varint_of_any_length(number: int) -> None:
     assert varint(number) == plain_varint(number)
@@ -156,6 +162,15 @@ def test_features_stand_in_the_order_of_their_utf_8_bytes_and_longer_ones_first(
         ("0a030a0161", "tag 0x61 at byte 0"),
         ("0a070a050a01ff1200", "'utf-8' codec"),
         ("0a0e0a0c0a0161120712050a03000000", "multiple of element size"),  # floats of three bytes
+        ("1200", "tag 0x12 at byte 0"),  # an Example is features alone
+        ("0a021200", "tag 0x12 at byte 0"),  # these are entries alone
+        ("0a040a021a00", "tag 0x1a at byte 0"),  # of a key and a feature
+        ("0a060a040a000a00", "a field stands twice in one message"),
+        ("0a090a070a016112022200", "tag 0x22 at byte 0"),  # of bytes, floats or integers
+        ("0a0b0a090a0161120412001a00", "a feature of two types"),
+        ("0a0b0a090a0161120412001200", "a field stands twice in one message"),
+        ("0a0b0a090a016112041a020801", "tag 0x8 at byte 0"),  # integers that are not packed
+        ("0a0b0a090a016112041a021200", "tag 0x12 at byte 0"),  # a list is values alone
     ],
 )
 def test_bytes_that_are_no_example(data: str, message: str) -> None:
@@ -237,7 +252,9 @@ def test_every_flipped_bit_is_named_with_file_and_byte() -> None:
             found = []
             with pytest.raises(RecordError) as caught:
                 found.extend(read(bytes(flipped)))
-            assert re.fullmatch(rf"a\.tfrecord: damaged: .*\bbyte {begun}\b.*", str(caught.value))
+            number = STARTS.index(begun)
+            pattern = rf"a\.tfrecord: damaged: .*\bbyte {begun}\b.* \(record {number}, counted from 0\): write .*"
+            assert re.fullmatch(pattern, str(caught.value))
 
 
 def test_records_before_the_damage_are_read() -> None:
@@ -257,8 +274,18 @@ def test_every_torn_end_is_named_with_file_and_byte() -> None:
             assert len(read(content[:size])) == STARTS.index(size)
             continue
         begun = max(start for start in STARTS if start <= size)
-        with pytest.raises(RecordError, match=rf"^a\.tfrecord: torn at byte {begun}: "):
+        number = STARTS.index(begun)
+        with pytest.raises(RecordError, match=rf"^a\.tfrecord: torn at byte {begun}: .* \(record {number}, counted"):
             read(content[:size])
+
+
+def test_records_have_no_number_where_reading_began_elsewhere() -> None:
+    content = bytearray(file_of(RECORDS))
+    content[-1] ^= 1
+    with pytest.raises(
+        RecordError, match=r"^a\.tfrecord: damaged: the record at byte 66 does not match its CRC: write"
+    ):
+        read(bytes(content), offset=STARTS[2])
 
 
 def test_an_offset_inside_of_a_record_is_damage() -> None:

@@ -22,7 +22,8 @@ class MaskedLanguageModel:
     """Records: token ids, the number of the word that each belongs to (0: special), and where they come from.
 
     `word_ends`: where the words of a text end, int [words], in characters; needed to make records, not to read them.
-    `across`: whether texts are packed together, in the order of their keys, with [SEP] between them.
+    `across`: whether texts are packed together, in the order of their keys, with [SEP] between them. Raises ValueError
+    where a record has no room for tokens of a text.
     """
 
     vocabulary: Vocabulary
@@ -42,6 +43,10 @@ class MaskedLanguageModel:
         "document_begins": Kind.INTEGERS,
         "document_ends": Kind.INTEGERS,
     }
+
+    def __post_init__(self) -> None:
+        if self.max_length < 3:
+            raise ValueError(f"max_length {self.max_length}: [CLS], [SEP] and a token are 3")
 
     @property
     def held(self) -> Schema:

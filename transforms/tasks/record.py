@@ -65,10 +65,13 @@ def check(
         raise BadRecord(f"features {sorted(record.keys() ^ schema.keys())} are missing or too many")
     if max_length is not None and len(record["ids"]) > max_length:
         raise BadRecord(f"{len(record['ids'])} tokens, more than {max_length}")
-    for name, known in labels.items():
-        values = record[name] if schema[name] is Kind.LABELS else [record[name]]
-        if unknown := set(values).difference(known):
-            raise BadRecord(f"{name}: {min(unknown)!r} is not in the schema")
+    for name, kind in schema.items():
+        if kind in (Kind.LABEL, Kind.LABELS):
+            values = {record[name]} if kind is Kind.LABEL else set(record[name])
+            if "" in values:
+                raise BadRecord(f"{name}: there is none")
+            if unknown := values.difference(labels.get(name, values)):
+                raise BadRecord(f"{name}: {min(unknown)!r} is not in the schema")
     for name in TOKEN_FEATURES:
         if name in schema and len(record[name]) != len(record["ids"]):
             raise BadRecord(f"{name}: {len(record[name])} for {len(record['ids'])} tokens")

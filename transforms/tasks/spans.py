@@ -21,11 +21,12 @@ def occurrences(text: str, part: str) -> list[tuple[int, int]]:
     """
     if not part:
         return []
-    for flags in (re.NOFLAG, re.IGNORECASE):
-        pattern = re.compile(f"(?=({re.escape(part)}))", flags)
-        if found := [match.span(1) for match in pattern.finditer(text)]:
-            return found
-    return []
+    found, begin = [], text.find(part)
+    while begin >= 0:
+        found.append((begin, begin + len(part)))
+        begin = text.find(part, begin + 1)
+    pattern = f"(?=({re.escape(part)}))"
+    return found or [match.span(1) for match in re.finditer(pattern, text, re.IGNORECASE)]
 
 
 def first(text: str, part: str, tokens: Tokens, *, name: str) -> tuple[int, int]:

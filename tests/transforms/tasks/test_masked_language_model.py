@@ -14,6 +14,7 @@ from tests.transforms.tasks.making import VOCABULARY, WORDPIECE, a_task, as_read
 from transforms.segmentation import Dictionary, Segmenter
 from transforms.tasks.masked_language_model import RATE, MaskedLanguageModel
 from transforms.tasks.record import Record, content_id
+from transforms.vocabulary import SPECIAL_TOKENS, Vocabulary
 from transforms.wordpiece import Tokens
 
 texts = st.text("甲乙公司ab1。！\n \r\x00𠀀", max_size=60)
@@ -247,6 +248,12 @@ def test_bad_texts(text: str, message: str, across: bool) -> None:
     assert reason(a_model(across=across), text) == message
 
 
+@pytest.mark.parametrize("max_length", [-1, 0, 2])
+def test_a_length_without_room(max_length: int) -> None:
+    with pytest.raises(ValueError, match=rf"^max_length {max_length}: \[CLS\], \[SEP\] and a token are 3$"):
+        a_model(max_length=max_length)
+
+
 # --- targets ---
 
 
@@ -272,6 +279,18 @@ def test_targets_mask_whole_words(text: str, lengths: list[int], seed: int) -> N
     assert len(positions) <= task.shapes(len(before))["positions"][0] or len(chosen) == 1
     again = task.targets(record, np.random.default_rng(seed))
     assert all(np.array_equal(targets[name], again[name]) for name in targets)
+
+
+def test_what_is_drawn_is_no_special_token() -> None:
+    """With one ordinary token it is that one, and as many are masked as are meant to be, with none drawn so."""
+    vocabulary = Vocabulary((*SPECIAL_TOKENS, "中"))
+    task = MaskedLanguageModel(vocabulary, 512, {})
+    record = {"ids": np.array([2, *[5] * 510, 3]), "words": np.array([0, *range(1, 511), 0])}
+    all_targets = [task.targets(record, np.random.default_rng(seed)) for seed in range(200)]
+    hidden = np.concatenate([targets["ids"][targets["positions"]] for targets in all_targets])
+    assert set(hidden.tolist()) == {vocabulary.mask, 5}
+    masked = (hidden == vocabulary.mask).mean()
+    assert abs(masked - 0.8) < 4 * (0.8 * 0.2 / len(hidden)) ** 0.5  # seeds are fixed
 
 
 @pytest.mark.parametrize(("length", "guesses"), [(8, 1), (128, 19), (512, 77)])

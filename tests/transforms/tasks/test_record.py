@@ -85,6 +85,7 @@ def test_a_good_record() -> None:
     ("changed", "message"),
     [
         ({"predicates": ["饰演", "导演"]}, "predicates: '导演' is not in the schema"),
+        ({"predicates": ["饰演", ""]}, "predicates: there is none"),
         ({"ends": ints(0, 2, 0)}, "ends: 3 for 4 tokens"),
         ({"begins": ints(0, 0, 2, 0, 0)}, "begins: 5 for 4 tokens"),
         ({"subject_begins": ints(0)}, "subject: 1 begins and 2 ends"),
@@ -114,6 +115,9 @@ def test_a_label() -> None:
     schema: Schema = {"id": Kind.TEXT, "label": Kind.LABEL}
     check({"id": "7", "label": "体育"}, schema=schema, labels={"label": ("体育", "财经")})
     check({"id": "7", "label": "教育"}, schema=schema, labels={})
+    for labels in ({}, {"label": ("体育", "财经")}):
+        with pytest.raises(BadRecord, match=r"^label: there is none$"):
+            check({"id": "7", "label": ""}, schema=schema, labels=labels)
     with pytest.raises(BadRecord, match=r"^label: '教育' is not in the schema$"):
         check({"id": "7", "label": "教育"}, schema=schema, labels={"label": ("体育", "财经")})
 

@@ -44,6 +44,7 @@ def test_every_place_of_a_string(text: str, part: str) -> None:
 @pytest.mark.parametrize(
     ("text", "part", "found"),
     [
+        ("甲甲甲", "甲甲", [(0, 2), (1, 3)]),  # overlapping ones
         ("ABab", "ab", [(2, 4)]),  # as it is written, where it is
         ("ABAb", "ab", [(0, 2), (2, 4)]),
         ("ÉÀ", "éà", [(0, 2)]),

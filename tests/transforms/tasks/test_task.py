@@ -1,0 +1,46 @@
+"""All tasks there are, by their names."""
+
+from typing import Any, get_args
+
+import pytest
+
+from tests.transforms.tasks.making import VOCABULARY
+from transforms.tasks.record import Kind
+from transforms.tasks.task import TASKS, Reads, Task
+
+
+@pytest.fixture(params=TASKS)
+def task(request: pytest.FixtureRequest) -> Any:
+    kind = TASKS[request.param]
+    return kind(VOCABULARY, kind.default_length, {})
+
+
+def test_names() -> None:
+    assert list(TASKS) == [
+        "masked-language-model",
+        "text-classification",
+        "reading-comprehension",
+        "relation-extraction",
+        "event-extraction",
+        "entity-linking",
+    ]
+    assert all(task.name == name for name, task in TASKS.items())
+
+
+def test_a_task_has_what_the_protocol_says(task: Task) -> None:
+    public = [name for name in (*Task.__annotations__, *vars(Task)) if not name.startswith("_")]
+    assert len(public) > 8
+    assert all(hasattr(task, name) for name in public)
+    assert task.reads in get_args(Reads)
+    assert 8 <= task.default_length == task.max_length <= 512
+
+
+def test_features(task: Task) -> None:
+    """Spans come in pairs, and labels can be read or are all that the data has."""
+    assert task.schema["id"] is Kind.TEXT
+    assert task.schema["ids"] is Kind.INTEGERS
+    for name, kind in task.schema.items():
+        if name.endswith("begins"):
+            assert kind is task.schema[f"{name.removesuffix('begins')}ends"] is Kind.INTEGERS
+        if kind in (Kind.LABEL, Kind.LABELS):
+            assert hasattr(task, "read_labels")
