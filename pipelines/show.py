@@ -96,8 +96,8 @@ def tell_status(directory: Path) -> None:
     if manifest is not None and (directory / SUCCESS).exists():
         parts = [File(**part) for part in manifest["parts"]]
         rows, size = sum(part.records for part in parts), sum(part.bytes for part in parts)
-        noun = ROWS.get(manifest["job"], "rows")
-        print(f"{rows:,} {noun} in {len(parts)} parts, {size / 1e6:,.1f} MB")
+        held = f"{rows:,} {ROWS[manifest['job']]} in " if manifest["job"] in ROWS else ""
+        print(f"{held}{len(parts)} parts, {size / 1e6:,.1f} MB")
         if manifest["dead_letters"]:
             print(f"{manifest['totals']['dead_letters']:,} bad records in {directory / 'dead_letters.jsonl'}")
 
