@@ -8,7 +8,7 @@ from keras import ops
 
 from models.attention.dot_product import DotProduct
 from models.attention.mixture import Mixture
-from models.attention.synthesizer import Dense, FactorizedDense, FactorizedRandom, Random
+from models.attention.synthesizer import Dense, FactorizedRandom, Random
 from models.attention.talking_heads import HeadMix
 from models.encoder_config import EncoderConfig
 from models.projection import Tensor, join_heads, projection, split_heads
@@ -49,7 +49,11 @@ class SelfAttention(keras.layers.Layer):
         mask = padding_mask[:, None, None, :]
         if self._fast(seed):
             queries, keys = self.logits.queries_and_keys(states)
-            attended = ops.dot_product_attention(queries, keys, values, mask=mask)
+            # cuDNN takes no mask that is broadcast over queries: JAX would fall back to its slow attention.
+            batch, length = ops.shape(padding_mask)
+            attended = ops.dot_product_attention(
+                queries, keys, values, mask=ops.broadcast_to(mask, (batch, 1, length, length))
+            )
         else:
             logits = self.logits(states)
             weights = _softmax(logits if self.mix_before is None else self.mix_before(logits), mask)
@@ -70,10 +74,8 @@ def _logits(kind: str, config: EncoderConfig, dtype: Any) -> keras.layers.Layer:
     match kind:
         case "dot-product" | "talking-heads":
             return DotProduct(config, dtype=dtype)
-        case "synthesizer-dense":
-            return Dense(config, dtype=dtype)
-        case "synthesizer-factorized-dense":
-            return FactorizedDense(config, dtype=dtype)
+        case "synthesizer-dense" | "synthesizer-factorized-dense":
+            return Dense(config, factorized=kind == "synthesizer-factorized-dense", dtype=dtype)
         case "synthesizer-random" | "synthesizer-fixed-random":
             return Random(config, fixed=kind == "synthesizer-fixed-random", dtype=dtype)
         case "synthesizer-factorized-random":
@@ -86,5 +88,7 @@ def _softmax(logits: Tensor, mask: Tensor) -> Tensor:
 
     A row of padding alone gets equal weights, not NaN.
     """
+    if logits.shape[-1] == 1:  # where Keras warns that it means nothing
+        return ops.ones_like(logits)
     masked = ops.where(mask, ops.cast(logits, "float32"), np.float32(0.7 * np.finfo(np.float32).min))
     return ops.cast(ops.softmax(masked), logits.dtype)

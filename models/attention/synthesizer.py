@@ -13,49 +13,35 @@ from models.projection import Tensor, initializer, projection, split_heads
 
 
 class Dense(keras.layers.Layer):
-    """relu(x · W₁ + b₁) · W₂ + b₂, where W₂ is (heads, k, positions): a token alone decides how it attends."""
+    """relu(x · W₁ + b₁) · W₂ + b₂, where W₂ is (heads, k, positions): a token alone decides how it attends.
 
-    def __init__(self, config: EncoderConfig, *, dtype: Any) -> None:
-        super().__init__(name="dense", dtype=dtype)
+    factorized: two narrower W₂ for a · b = positions; position p · b + q gets the product of their outputs p and q.
+    """
+
+    def __init__(self, config: EncoderConfig, *, factorized: bool, dtype: Any) -> None:
+        super().__init__(name="factorized_dense" if factorized else "dense", dtype=dtype)
         self.config = config
+        self.widths = (
+            dict(zip(("slow", "fast"), config.factors, strict=True)) if factorized else {"outer": config.positions}
+        )
         self.inner = projection(config.heads * config.key_size, name="inner", dtype=dtype)
 
     def build(self, states_shape: tuple[int | None, ...]) -> None:
         self.inner.build(states_shape)
-        self._add_outer(("outer", self.config.positions))
-
-    def _add_outer(self, *outer: tuple[str, int]) -> None:
         heads, width = self.config.heads, self.config.key_size
         self.kernels, self.biases = [], []
-        for name, size in outer:
+        for name, size in self.widths.items():
             kernel = self.add_weight(name=f"{name}_kernel", shape=(heads, width, size), initializer=initializer())
-            bias = self.add_weight(name=f"{name}_bias", shape=(heads, 1, size), initializer="zeros")
             self.kernels.append(kernel)
-            self.biases.append(bias)
-
-    def _inner(self, states: Tensor) -> Tensor:
-        """(batch, heads, length, key_size)."""
-        return ops.transpose(ops.relu(split_heads(self.inner(states), heads=self.config.heads)), (0, 2, 1, 3))
+            self.biases.append(self.add_weight(name=f"{name}_bias", shape=(heads, 1, size), initializer="zeros"))
 
     def call(self, states: Tensor) -> Tensor:
         """Logits (batch, heads, length, length)."""
         length = ops.shape(states)[1]
-        return ops.matmul(self._inner(states), self.kernels[0][..., :length]) + self.biases[0][..., :length]
-
-
-class FactorizedDense(Dense):
-    """Logits over a · b = positions as outer products: position p · b + q gets the product of logit p and logit q."""
-
-    def build(self, states_shape: tuple[int | None, ...]) -> None:
-        self.inner.build(states_shape)
-        slow, fast = self.config.factors
-        self._add_outer(("slow", slow), ("fast", fast))
-
-    def call(self, states: Tensor) -> Tensor:
-        """Logits (batch, heads, length, length)."""
-        inner = self._inner(states)
-        slow, fast = [ops.matmul(inner, kernel) + bias for kernel, bias in zip(self.kernels, self.biases, strict=True)]
-        length = ops.shape(states)[1]
+        inner = ops.transpose(ops.relu(split_heads(self.inner(states), heads=self.config.heads)), (0, 2, 1, 3))
+        if len(self.kernels) == 1:
+            return ops.matmul(inner, self.kernels[0][..., :length]) + self.biases[0][..., :length]
+        slow, fast = (ops.matmul(inner, self.kernels[factor]) + self.biases[factor] for factor in range(2))
         logits = slow[..., :, None] * fast[..., None, :]
         return ops.reshape(logits, (-1, self.config.heads, length, self.config.positions))[..., :length]
 
