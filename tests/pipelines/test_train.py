@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.datasets import DataSet
 from pipelines.errors import EngineError, InputError, UsageError
-from tests.pipelines.made_records import classification, made, numbered, write_labelled
+from tests.pipelines.made_records import classification, made, write_labelled
 
 TINY = tuple(
     {
@@ -30,7 +30,8 @@ def train() -> Any:
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("records")
-    made(classification(folder, folder / "out", write_labelled(folder / "a.tsv", numbered(60))))
+    rows = [("甲乙丙"[number % 3], ("北京", "上海", "大学")[number % 3] * (1 + number % 5)) for number in range(60)]
+    made(classification(folder, folder / "out", write_labelled(folder / "a.tsv", rows)))
     return str(folder / "out")
 
 
