@@ -198,16 +198,11 @@ def angles(
     ] = None,
     pairs: Annotated[
         str | None,
-        typer.Option(
-            metavar="NUMBER", help="Of each dimension.  [default: 1e7; of embeddings at most 1e6]", show_default=False
-        ),
+        typer.Option(metavar="NUMBER", help="Of each dimension; default: 1e7. Of embeddings at most; default: 1e6."),
     ] = None,
     method: Annotated[
         MethodName | None,
-        typer.Option(
-            help="Draw both vectors in full, or a normal and a chi-squared number.  [default: vectors]",
-            show_default=False,
-        ),
+        typer.Option(help="Draw both vectors in full, or one normal and one chi-squared number; default: vectors."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other pairs.")] = 0,
     engine: Engine = EngineName.LOCAL,
@@ -221,10 +216,10 @@ def angles(
     fresh: Fresh = False,
     no_report: NoReport = False,
 ) -> None:
-    """Compare angles between vectors with the law of random ones: simulated with --dimensions, or of --embeddings.
+    """Compare angles between vectors with the law of random ones: simulated ones, or those of embeddings.
 
-    A run that was killed goes on where it stopped, and more pairs or dimensions cost what is new. What stands after
-    `--` are pipeline options of --engine beam.
+    A run that was killed goes on where it stopped; more pairs or dimensions cost what is new. What stands
+    after `--` are pipeline options of --engine beam.
     """
     from pipelines.engines.options import EngineOptions
 
