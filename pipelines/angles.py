@@ -82,9 +82,14 @@ class Angles:
             raise UsageError(f"--seed {self.seed}: between 0 and 2^64 - 1")
 
     @property
+    def distinct(self) -> list[int]:
+        """The dimensions, each once, in order."""
+        return sorted(set(self.dimensions))
+
+    @property
     def partitions(self) -> int:
         """One for each dimension."""
-        return len(set(self.dimensions))
+        return len(self.distinct)
 
     @property
     def configuration(self) -> dict[str, Any]:
@@ -98,12 +103,12 @@ class Angles:
         check_configuration(self.directory, self.configuration)
         # How NumPy makes normal numbers of random words may change from release to release (NEP 19).
         configuration = digest([self.configuration, code_version(), np.__version__])
-        sources = [source for n in sorted(set(self.dimensions)) for source in self._sources(n)]
+        sources = [source for n in self.distinct for source in self._sources(n)]
         plan = make_plan(
             self.directory, sources, configuration=configuration, workers=workers, shard_bytes=self.shard_bytes
         )
         inputs = {
-            "dimensions": sorted(set(self.dimensions)),
+            "dimensions": self.distinct,
             "pairs": self.pairs,
             "bytes": sum(source.size for source in sources),
         }
@@ -131,7 +136,7 @@ class Angles:
 
     def reduce(self, partition: int, entries: Sequence[Entry]) -> Entry:
         """Adds up the histograms of a dimension. Raises InputError for a damaged one."""
-        label = str(sorted(set(self.dimensions))[partition])
+        label = str(self.distinct[partition])
         fingerprint = reduce_fingerprint(partition, entries)
         folder = self.directory / PARTS
         folder.mkdir(exist_ok=True)

@@ -60,8 +60,8 @@ class _CdfTable:
     coefficients: npt.NDArray[np.float64]
 
     def bins(self, deviations: Floats) -> npt.NDArray[np.intp]:
-        position = (deviations + self.reach) * (_CELLS / (2 * self.reach))
-        cell = np.clip(position, 0, _CELLS - 1).astype(np.intp)
+        position = np.clip((deviations + self.reach) * (_CELLS / (2 * self.reach)), 0, _CELLS)
+        cell = np.minimum(position.astype(np.intp), _CELLS - 1)
         position -= cell
         value = np.take(self.coefficients[3], cell)
         for coefficient in self.coefficients[2::-1]:

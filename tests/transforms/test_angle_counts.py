@@ -86,7 +86,7 @@ def test_bins_have_equal_probability(n: int) -> None:
         assert AngleTally(n).bins(theta - np.pi / 2).tolist() == (edges - 1).astype(int).tolist()
 
 
-@pytest.mark.parametrize("n", [2, 3, 768])
+@pytest.mark.parametrize("n", [2, 3, 768, 10**6])
 def test_the_poles_are_in_the_outer_bins(n: int) -> None:
     tally = tallied(n, np.array([1.0, 1.0, 0.0, -1.0]), bins=5)
     assert tally.counts.tolist() == [2, 0, 1, 0, 1]
