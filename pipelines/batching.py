@@ -1,9 +1,10 @@
 """Batches of a few shapes from records: for training without end, or once over a split."""
 
+import contextlib
 import functools
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +57,8 @@ class Batching:
             values = [np.asarray(row[name]) for row in rows]
             batch[name] = np.zeros((self.batch_size, *shape), values[0].dtype)
             for number, value in enumerate(values):
-                inside: tuple[Any, ...] = tuple(map(slice, np.minimum(value.shape, shape)))
-                batch[name][(number, *inside)] = value[inside]
+                inside = tuple(slice(min(sizes)) for sizes in zip(value.shape, shape, strict=True))
+                batch[name][number, ...][inside] = value[inside]  # a view even where it is a number
         return batch
 
 
@@ -141,12 +142,13 @@ class Batches:
         self.close()
 
     def close(self) -> None:
-        """Ends the thread."""
+        """Ends the thread; no batch comes afterwards."""
         self._closed.set()
-        while self._thread.is_alive():
+        while self._thread.is_alive() or not self._ready.empty():
             while not self._ready.empty():
                 self._ready.get_nowait()
             self._thread.join(0.01)
+        self._ready.put(None)
 
     def __iter__(self) -> Iterator[Arrays]:
         return self
@@ -207,17 +209,25 @@ def _position(mark: _Position, waiting: dict[str, list[list[int]]]) -> dict[str,
     return {"shuffle": mark(), "waiting": waiting}
 
 
-def as_tf_dataset(make: Callable[[], Iterator[Arrays]], batching: Batching) -> Any:
+def as_tf_dataset(make: Callable[[], Batches | Generator[Arrays, None, None]], batching: Batching) -> Any:
     """A `tf.data.Dataset` of the batches that `make` begins to give anew each time; needs TensorFlow.
 
-    Only the axes whose size depends on the length of a batch's records are left open.
+    Only the axes whose size depends on the length of a batch's records are left open. Raises InputError where there
+    is no batch.
     """
     import tensorflow as tf
 
-    example = next(make())
+    def batches() -> Iterator[Arrays]:
+        with contextlib.closing(make()) as made:
+            yield from made
+
+    with contextlib.closing(make()) as made:
+        example = next(made, None)
+    if example is None:
+        raise InputError("a split without records has no batches: name another")
     least, most = batching.shapes(batching.lengths[0]), batching.shapes(batching.lengths[-1])
     signature = {VALID: tf.TensorSpec((batching.batch_size,), tf.bool)}
     for name, shape in most.items():
         axes = [high if low == high else None for low, high in zip(least[name], shape, strict=True)]
         signature[name] = tf.TensorSpec((batching.batch_size, *axes), example[name].dtype)
-    return tf.data.Dataset.from_generator(make, output_signature=signature)
+    return tf.data.Dataset.from_generator(batches, output_signature=signature)

@@ -29,7 +29,7 @@ def show_records(directory: Path, *, split: str | None, count: int, skip: int) -
     task = data_set.task()
     console, shown = Console(), 0
     for number, record in enumerate(islice(data_set.records(split), skip, skip + count), skip):
-        console.rule(f"{split} {number:,}  {record['id']}", align="left")
+        console.rule(Text(f"{split} {number:,}  {record['id']}"), align="left")
         for part in _lines(task, record):
             console.print(part)
         shown += 1

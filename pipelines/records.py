@@ -71,7 +71,8 @@ class Records:
         reading = asdict(self.reading)
         del reading["patterns"]  # they decide which inputs there are, and inputs may change
         # As JSON has it, in which it is compared with that of an earlier run.
-        splits = {**asdict(self.splits), "shares": dict(self.splits.shares), "named": list(self.splits.named)}
+        shares, named = map(list, self.splits.shares), self.splits.named
+        splits = {**asdict(self.splits), "shares": list(shares), "named": list(named)}
         return {"job": self.name, **self.task.configuration, "splits": splits, **reading}
 
     def plan(self, *, workers: int, fresh: bool = False) -> Plan:
@@ -206,6 +207,7 @@ def _in_order(task: Task, table: pa.Table, labels: Mapping[str, Sequence[str]]) 
 @functools.cache
 def code_version() -> str:
     """A hash over the code that decides what records hold: results of other code are not kept."""
-    making = ("transforms/tasks", "transforms/splits.py", "transforms/vocabulary.py", "transforms/wordpiece.py")
-    running = ("examples.py", "records.py", "storage", "task_options.py")
-    return hash_of(code_files(*COUNTING, *making, "transforms/tfrecord.py", *(f"pipelines/{name}" for name in running)))
+    making = ("tasks", "splits.py", "tfrecord.py", "vocabulary.py", "wordpiece.py", "wordpiece_library.py")
+    running = ("data_set.py", "examples.py", "records.py", "storage", "task_options.py")
+    files = [f"transforms/{name}" for name in making] + [f"pipelines/{name}" for name in running]
+    return hash_of(code_files(*COUNTING, *files))

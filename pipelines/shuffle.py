@@ -38,17 +38,18 @@ class Shuffle:
         self._data_set, self._files = data_set, data_set.files(split)
         self._seed, self._most, self._buffer = seed, open_files, buffer
         position = position or {"epoch": 0, "next": 0, "turn": 0, "open": [], "held": [], "draws": 0}
-        self._begin(position["epoch"])
-        self._next, self._turn, self._draws = position["next"], position["turn"], position["draws"]
+        self._begin(position["epoch"], draws=position["draws"])
+        self._next, self._turn = position["next"], position["turn"]
         self._open = [_Reading(data_set, self._files, file, offset) for file, offset in position["open"]]
         self._held = [(place, self.fetch(place)) for place in (Place(*held) for held in position["held"])]
-        self._random.random(self._draws)
 
-    def _begin(self, epoch: int) -> None:
-        self._epoch = epoch
-        self._random = np.random.Generator(np.random.Philox(key=(self._seed, epoch)))
+    def _begin(self, epoch: int, *, draws: int = 0) -> None:
+        self._epoch, self._draws = epoch, draws
+        # Four numbers for each step of the counter.
+        self._random = np.random.Generator(np.random.Philox(key=(self._seed, epoch), counter=draws // 4))
+        self._random.random(draws % 4)
         self._order = np.random.default_rng((self._seed, epoch)).permutation(len(self._files)).tolist()
-        self._next = self._turn = self._draws = 0
+        self._next = self._turn = 0
 
     def mark(self) -> Callable[[], dict[str, Any]]:
         """Remembers where the reading stands, at the cost of a copy; the call gives it as a `position` for JSON."""

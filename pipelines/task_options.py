@@ -16,6 +16,7 @@ from transforms.wordpiece import WordPiece
 _NEEDS_SCHEMA = ("relation-extraction", "event-extraction")
 _TAKES_SCHEMA = (*_NEEDS_SCHEMA, "text-classification")
 DEFAULT_STRIDE = 128
+LONGEST_QUESTION = 64  # tokens that windows keep of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,21 @@ class TaskOptions:
             raise UsageError(f"--across-documents: {self.name} packs nothing; only masked-language-model takes it")
         if not 0 <= self.max_length <= 1 << 16 or 0 < self.max_length < 8:
             raise UsageError(f"--max-length {self.max_length}: between 8 and {1 << 16:,} tokens")
+        if self.name == "reading-comprehension" and self.window_stride > (most := self.length - LONGEST_QUESTION - 3):
+            raise UsageError(
+                f"--stride {self.window_stride}: --max-length {self.length} leaves {most} tokens for a window behind "
+                "the longest question: a smaller stride, or a greater length"
+            )
 
     @property
     def length(self) -> int:
         """The most tokens that a record has."""
         return self.max_length or int(TASKS[self.name].default_length)
+
+    @property
+    def window_stride(self) -> int:
+        """Tokens between the windows over a context."""
+        return self.stride or DEFAULT_STRIDE
 
     @property
     def configuration(self) -> dict[str, Any]:
@@ -58,7 +69,7 @@ class TaskOptions:
             "vocabulary": read_hash(self.vocabulary),
             "schema": self.schema and read_hash(self.schema),
             "max_length": self.length,
-            "stride": self.stride or DEFAULT_STRIDE if self.name == "reading-comprehension" else None,
+            "stride": self.window_stride if self.name == "reading-comprehension" else None,
             "across_documents": self.across,
             "dictionary": self.dictionary_hash,
         }
@@ -77,18 +88,23 @@ def read_file(path: Path) -> bytes:
         raise InputError(f"{path}: {error.strerror or error}") from error
 
 
-@functools.lru_cache(maxsize=1)
 def open_task(options: TaskOptions) -> tuple[Task, WordPiece]:
     """The task and its tokenizer, made once a process; raises InputError for a bad vocabulary or schema."""
+    # By content: a process of a cluster outlives runs, between which files change.
+    return _open_task(options, read_file(options.vocabulary), options.schema and read_file(options.schema))
+
+
+@functools.lru_cache(maxsize=1)
+def _open_task(options: TaskOptions, words: bytes, schema: bytes | None) -> tuple[Task, WordPiece]:
     try:
-        vocabulary = Vocabulary.of(read_file(options.vocabulary), name=str(options.vocabulary))
+        vocabulary = Vocabulary.of(words, name=str(options.vocabulary))
     except ValueError as error:
         raise InputError(str(error)) from error
     kind, more = TASKS[options.name], dict[str, Any]()
     labels: dict[str, tuple[str, ...]] = {}
-    if options.schema is not None:
+    if schema is not None:
         try:
-            labels = kind.read_labels(read_file(options.schema))
+            labels = kind.read_labels(schema)
         except ValueError as error:
             raise InputError(f"{options.schema}: {error}") from error
         if not all(labels.values()):
@@ -97,6 +113,6 @@ def open_task(options: TaskOptions) -> tuple[Task, WordPiece]:
         segmenter = Segmenter(load_dictionary(None, (), options.dictionary_hash))
         more = {"word_ends": lambda text: segmenter.spans(text)["end"], "across": options.across}
     elif options.name == "reading-comprehension":
-        more = {"stride": options.stride or DEFAULT_STRIDE}
+        more = {"stride": options.window_stride}
     task: Task = kind(vocabulary, options.length, labels, **more)
     return task, WordPiece(vocabulary, lowercase=not vocabulary.cased)

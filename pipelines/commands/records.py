@@ -14,7 +14,7 @@ from pipelines.errors import UsageError
 if TYPE_CHECKING:
     from transforms.splits import Splits
 
-_NAMED = re.compile(r"(\w+)=(.*)", re.DOTALL)
+_NAMED = re.compile(r"(\w+)=(.+)", re.DOTALL)
 
 
 class TaskName(StrEnum):
@@ -144,7 +144,7 @@ def _named(given: str) -> tuple[str, str]:
 def _splits(named: Sequence[str], shares: str | None, *, files: int, salt: str) -> "Splits":
     from transforms.splits import TRAIN, Splits, check_name, parse_shares
 
-    names = tuple(dict.fromkeys(filter(None, named)))
+    names = tuple(sorted(set(filter(None, named)), key=lambda name: (name != TRAIN, name)))
     if shares is not None and all(named):
         raise UsageError("--splits: every input is named for a split: leave it out, or name some for none")
     try:

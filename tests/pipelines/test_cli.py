@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import cli
-from pipelines.cli import parse_size
+from pipelines.commands.options import parse_size
 from pipelines.errors import BadRecordsError, EngineError, HanmillError, InputError, UsageError
 from tests.pipelines.command import Result, hanmill
 

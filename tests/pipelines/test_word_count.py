@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipelines import tally, word_count
 from pipelines.engines.local import Local
-from pipelines.errors import BadRecordsError, EngineError, InputError, UsageError
+from pipelines.errors import BadRecordsError, EngineError, InputError
 from pipelines.run import Outcome, run
 from pipelines.storage.dead_letters import check_limit
 from pipelines.storage.manifest import SHARDS, SUCCESS, Entry
@@ -311,17 +311,6 @@ def test_damaged_dead_letters_of_a_shard_are_told(tmp_path: Path, dictionary: st
     letters.unlink()
     run_here(replace(job, min_count=2))
     assert dead_letters(tmp_path / "out")[0]["source"].endswith("bad.txt")
-
-
-@pytest.mark.parametrize("text", ["0", "7", "5%", "0.1%", "5.%", "100%"])
-def test_limits_of_bad_records(text: str) -> None:
-    assert check_limit(text) == text
-
-
-@pytest.mark.parametrize("text", ["", "%", ".%", "-1", "1.5", "five", "5%%", "1e3", " 5", "5 %", "inf", "nan%"])
-def test_what_is_no_limit_of_bad_records(text: str) -> None:
-    with pytest.raises(UsageError, match=r"write a number, or a share such as 5%$"):
-        check_limit(text)
 
 
 def test_dictionaries_that_cannot_be_read_are_named(tmp_path: Path) -> None:

@@ -215,7 +215,7 @@ def test_what_is_no_part_of_the_result_is_dropped(tmp_path: Path) -> None:
 
 
 def test_slices_are_remembered_with_all_that_decides_them(tmp_path: Path) -> None:
-    piece = Slice(SOURCES[0], 5, 9)
-    assert written([piece]) == [["/a", "label", "1000", "1", "lines", "utf-8", "", 5, 9]]
+    piece = Slice(replace(SOURCES[0], split="dev"), 5, 9)
+    assert written([piece]) == [["/a", "label", "1000", "1", "lines", "utf-8", "", "dev", 5, 9]]
     shard = finished(tmp_path, SOURCES)[0]
     assert read_json(tmp_path / SHARDS / f"{shard.fingerprint}.json")["slices"] == written(shard.slices)
