@@ -77,9 +77,8 @@ def _histogram(edges: Floats, counts: Counts, *, n: int, pairs: int) -> figure:
     degrees = np.degrees(edges)
     shares = 100 * counts / pairs / np.diff(degrees)
     expected = pairs * np.diff(angles.cdf(edges, n=n))
-    source = ColumnDataSource(
-        {"left": degrees[:-1], "right": degrees[1:], "top": shares, "count": counts, "expected": expected}
-    )
+    columns = {"left": degrees[:-1], "right": degrees[1:], "top": shares, "count": counts, "expected": expected}
+    source = ColumnDataSource({name: column.tolist() for name, column in columns.items()})
     bars = plot.quad(left="left", right="right", top="top", bottom=0, source=source, **_BAR)
     tooltips = [
         ("angle", "@left{0.00}° to @right{0.00}°"),

@@ -15,6 +15,7 @@ EXTRAS = {
     "slurm": ("dask_jobqueue", "workers that are Slurm jobs"),
     "beam": ("apache_beam", "engine beam"),
     "records": ("tokenizers", "vocabularies and records"),
+    "angles": ("scipy", "angles between vectors"),
     "train": ("tensorflow", "training and prediction"),
 }
 

@@ -74,7 +74,7 @@ def _tokens(task: Any, record: Record) -> Text:
     shown = Text.assemble((f"{len(tokens)} tokens  ", "dim"))
     for number, token in enumerate(tokens):
         if number and not (words[number] == words[number - 1] > 0):
-            shown.append("|" if words[number] > 0 else " ", "dim")
+            shown.append("|" if words[number] > 0 < words[number - 1] else " ", "dim")
         if number == _TOKENS:
             shown.append(f" ... {len(tokens) - number:,} tokens more", "dim")
             break

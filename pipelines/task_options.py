@@ -9,6 +9,7 @@ from typing import Any
 from pipelines.errors import InputError, UsageError
 from pipelines.tally import load_dictionary
 from transforms.segmentation import Segmenter
+from transforms.tasks.reading_comprehension import largest_stride
 from transforms.tasks.task import TASKS, Task
 from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import WordPiece
@@ -16,7 +17,6 @@ from transforms.wordpiece import WordPiece
 _NEEDS_SCHEMA = ("relation-extraction", "event-extraction")
 _TAKES_SCHEMA = (*_NEEDS_SCHEMA, "text-classification")
 DEFAULT_STRIDE = 128
-LONGEST_QUESTION = 64  # tokens that windows keep of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,9 @@ class TaskOptions:
             raise UsageError(f"--across-documents: {self.name} packs nothing; only masked-language-model takes it")
         if not 0 <= self.max_length <= 1 << 16 or 0 < self.max_length < 8:
             raise UsageError(f"--max-length {self.max_length}: between 8 and {1 << 16:,} tokens")
-        if self.name == "reading-comprehension" and self.window_stride > (most := self.length - LONGEST_QUESTION - 3):
+        if self.stride > (most := largest_stride(self.length)):
             raise UsageError(
-                f"--stride {self.window_stride}: --max-length {self.length} leaves {most} tokens for a window behind "
-                "the longest question: a smaller stride, or a greater length"
+                f"--stride {self.stride}: at most {most}, what --max-length {self.length} leaves for a window"
             )
 
     @property
@@ -58,8 +57,8 @@ class TaskOptions:
 
     @property
     def window_stride(self) -> int:
-        """Tokens between the windows over a context."""
-        return self.stride or DEFAULT_STRIDE
+        """How many tokens windows lie apart."""
+        return self.stride or min(DEFAULT_STRIDE, largest_stride(self.length))
 
     @property
     def configuration(self) -> dict[str, Any]:

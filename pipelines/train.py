@@ -118,10 +118,8 @@ class _Run:
         if task.vocabulary.pad != 0:
             raise InputError(f"{options.records}/{VOCABULARY}: [PAD] must be the first token, as padding is zeros")
         keras.utils.set_random_seed(options.seed)
-        if options.deterministic and keras.backend.backend() == "tensorflow":
-            import tensorflow
-
-            tensorflow.config.experimental.enable_op_determinism()
+        if options.deterministic:
+            _make_deterministic()
         keras.config.set_dtype_policy(options.precision)
         self.model = self._model(task)
         count = data_set.manifest["splits"].get(TRAIN, 0)
@@ -196,7 +194,8 @@ class _Run:
                 progress.seconds += time.perf_counter() - begun
                 row = {"step": progress.step, "split": TRAIN, "loss": loss, **meter.took(batch, begun)}
                 log.write(json.dumps(row) + "\n")
-                meter.tell(row)
+                if meter.tell(row):
+                    log.flush()
                 if progress.step % self.steps_an_epoch == 0 or progress.step == self.steps:
                     log.write(json.dumps(self._evaluate()) + "\n")
                     log.flush()
@@ -249,6 +248,21 @@ class _Run:
         return told
 
 
+def _make_deterministic() -> None:
+    """Has the same operations give the same bits; sums of several threads do not, however they are scheduled."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.experimental.enable_op_determinism()
+        tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    elif keras.backend.backend() == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(True)
+        torch.set_num_threads(1)
+
+
 def _schedule(options: TrainOptions, steps: int) -> Any:
     """Up to the learning rate over a share of the steps, then down to 0 along a cosine."""
     warmup = max(1, round(options.warmup * steps))
@@ -292,11 +306,14 @@ class _Meter:
         flops = training_flops(self._config, tokens=tokens, length=length, predictions=guesses)
         return {"tokens_per_second": round(tokens / seconds, 1), "gflops": round(flops / seconds / 1e9, 2)}
 
-    def tell(self, row: dict[str, Any]) -> None:
-        if time.monotonic() - self._told > SECONDS_BETWEEN_LINES or row["step"] == self._steps:
+    def tell(self, row: dict[str, Any]) -> bool:
+        """A line from time to time; whether it was time."""
+        due = time.monotonic() - self._told > SECONDS_BETWEEN_LINES or row["step"] in (1, self._steps)
+        if due:
             self._told = time.monotonic()
             speed = f"{row['tokens_per_second']:,.0f} tokens/s, {row['gflops']:,.1f} GFLOP/s"
             tell(f"step {row['step']:,} of {self._steps:,}: loss {row['loss']:.4f}, {speed}")
+        return due
 
     def since_saved(self) -> float:
         return time.monotonic() - self._saved

@@ -276,12 +276,6 @@ def _quantile_squares(probability: Floats, n: int) -> tuple[Floats, Floats]:
     _check(n)
     if np.any(~((probability >= 0) & (probability <= 1))):
         raise ValueError("probabilities lie between 0 and 1")
-    lesser = np.minimum(probability, 1 - probability)
+    both = 2 * np.minimum(probability, 1 - probability)
     half = (n - 1) / 2
-    # The larger of 2p and 1 - 2p would not tell apart what the smaller one does.
-    square = np.where(
-        lesser < 0.25,
-        special.betainccinv(0.5, half, 2 * lesser),
-        special.betaincinv(0.5, half, 1 - 2 * lesser),
-    )
-    return square, special.betaincinv(half, 0.5, 2 * lesser)
+    return special.betainccinv(0.5, half, both), special.betaincinv(half, 0.5, both)

@@ -31,7 +31,8 @@ class Splits:
         names = [name for name, _ in self.shares]
         if len(set(names)) != len(names):
             raise ValueError(f"a split stands twice in {', '.join(names)}")
-        if min(share for _, share in self.shares) <= 0 or abs(sum(share for _, share in self.shares) - 1) > 1e-9:
+        shares = [share for _, share in self.shares]
+        if not (all(share > 0 for share in shares) and abs(sum(shares) - 1) <= 1e-9):  # nor is NaN a share
             raise ValueError("shares must be positive and add up to 1")
         if self.files < 1:
             raise ValueError(f"{self.files} files: at least one")

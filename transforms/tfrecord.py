@@ -46,7 +46,7 @@ def frame(records: Iterable[bytes]) -> Iterator[bytes]:
     for record in records:
         length = struct.pack("<Q", len(record))
         parts += (length, struct.pack("<I", masked_crc(length)), record, struct.pack("<I", masked_crc(record)))
-        size += len(record)
+        size += HEADER_BYTES + len(record) + FOOTER_BYTES
         if size >= PIECE_BYTES:
             yield b"".join(parts)
             parts, size = [], 0

@@ -46,7 +46,7 @@ def bench_methods(*, n: int, pairs: int, rounds: int) -> None:
     }
     counted(n, 1, "reduced")
     title = f"{pairs:,} pairs of {n:,} dimensions, one core"
-    print_timings(interleave(contenders, rounds=rounds), pairs, title, unit="Mpairs")
+    print_timings(interleave(contenders, rounds=rounds), pairs, title, unit="kpairs", unit_size=1e3)
 
 
 def bench_bins(*, n: int, rounds: int) -> None:
@@ -61,7 +61,7 @@ def bench_bins(*, n: int, rounds: int) -> None:
     }
     theta = np.arccos(cosines)
     timings = interleave({name: partial(way, theta) for name, way in ways.items()}, rounds=rounds)
-    print_timings(timings, len(theta), f"{len(theta):,} angles to {BINS:,} bins", unit="Mpairs")
+    print_timings(timings, len(theta), f"{len(theta):,} angles to {BINS:,} bins", unit="kpairs", unit_size=1e3)
     searched, cells = ways["search among the edges"](theta), ways["the same in cubic cells"](theta)
     print(f"in another bin by cells than by search: {int(np.sum(searched != cells))}")
 

@@ -154,8 +154,10 @@ def interleave(contenders: dict[str, Callable[[], object]], *, rounds: int) -> l
     return [Timing(name, taken) for name, taken in seconds.items()]
 
 
-def print_timings(timings: Sequence[Timing], size: int, title: str, *, unit: str = "MB") -> None:
-    """A line for each contender: median, range, speed (`size` counts millionths of `unit`), ratio to the first."""
+def print_timings(
+    timings: Sequence[Timing], size: int, title: str, *, unit: str = "MB", unit_size: float = 1e6
+) -> None:
+    """A line for each contender: median, range, speed, and how many times as fast as the first."""
     machine = environment()
     print(f"{title}; {machine['processor']}, {machine['cores']} cores, Python {machine['python']}")
     for timing in timings:
@@ -163,5 +165,5 @@ def print_timings(timings: Sequence[Timing], size: int, title: str, *, unit: str
         ratio = timings[0].median / timing.median
         print(
             f"{timing.name:<30} {timing.median:9.3f} s ({low:.3f} to {high:.3f})  "
-            f"{size / timing.median / 1e6:8.1f} {unit}/s  {ratio:6.1f} x"
+            f"{size / timing.median / unit_size:8.1f} {unit}/s  {ratio:6.1f} x"
         )

@@ -12,13 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.strategies import HAN, PIECES, stock_words
+from transforms.vocabulary import SPECIAL_TOKENS
 
 LABELS = ("体育", "财经", "娱乐")
 NOT_TEXT = b"\xff\xfe\xfd\xfc"
+VOCABULARY = "vocab.txt"
 
 
 @pytest.fixture(scope="session")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """What to count, in an order that is not that of the names."""
     directory, draw = tmp_path_factory.mktemp("inputs"), random.Random(11)
     _write_documents(directory / "documents", draw)
@@ -32,6 +34,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     records = [json.dumps({"text": _text(draw), "label": draw.choice(LABELS)}) for _ in range(150)]
     records[70:70] = ["no JSON", '{"text": 1}']
     (directory / "records.jsonl").write_text("\n".join(records) + "\n", encoding="utf-8")
+    tokens = (*SPECIAL_TOKENS, *HAN, *"，。abtest0123456789", *(f"##{letter}" for letter in "abtest0123456789"))
+    (directory / VOCABULARY).write_text("".join(f"{token}\n" for token in dict.fromkeys(tokens)), encoding="utf-8")
     table = pa.table({"text": [_text(draw) for _ in range(90)], "label": draw.choices(LABELS, k=90)})
     pq.write_table(table, directory / "rows.parquet", row_group_size=20)
     names = ("records.jsonl", "documents", "rows.parquet", "archive.zip", "lines.txt", "labelled.tsv.gz")

@@ -36,7 +36,7 @@ REDUCED = Progress("reduce", Entry("p", ()))
 
 
 def test_lines_where_a_stage_ends_and_every_ten_seconds(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
-    lines = LineWatch()
+    lines = LineWatch("documents")
     lines.planned(Plan(shards(3_000_000, 1_000_000), [], {}))
     assert capsys.readouterr().err == "hanmill: 2 shards to count, 4.0 MB\n"
     clock[0] += 5
@@ -62,7 +62,7 @@ def test_lines_where_a_stage_ends_and_every_ten_seconds(clock: list[float], caps
 
 
 def test_lines_when_all_is_kept_or_empty(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
-    lines = LineWatch()
+    lines = LineWatch("documents")
     lines.planned(Plan([], [Entry("a", ()), Entry("b", ())], {}))
     lines.progressed(REDUCED)
     lines.stage("finish")
@@ -75,7 +75,7 @@ def test_a_terminal_shows_a_live_line(monkeypatch: pytest.MonkeyPatch, clock: li
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("TERM", "xterm")
-    live = watch()
+    live = watch("documents")
     assert isinstance(live, LiveWatch)
     live.planned(Plan(shards(3_000_000, 1_000_000), [], {}))
     clock[0] += 2
@@ -96,7 +96,7 @@ def test_a_terminal_shows_a_live_line(monkeypatch: pytest.MonkeyPatch, clock: li
 
 def test_a_terminal_with_nothing_to_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Terminal())
-    live = LiveWatch()
+    live = LiveWatch("documents")
     live.planned(Plan([], [], {}))
     live.progressed(REDUCED)
     live.stage("finish")
@@ -106,6 +106,6 @@ def test_a_terminal_with_nothing_to_count(monkeypatch: pytest.MonkeyPatch) -> No
 def test_without_a_terminal_there_are_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (tmp_path / "log").open("w") as log:
         monkeypatch.setattr(sys, "stderr", log)
-        assert isinstance(watch(), LineWatch)
+        assert isinstance(watch("documents"), LineWatch)
         tell("a line")
         assert (tmp_path / "log").read_text() == "hanmill: a line\n"  # at once, not when the buffer is full

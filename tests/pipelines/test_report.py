@@ -1,14 +1,11 @@
 """The report: what it tells, that nothing in the data can break or steer the page, and that it stands alone."""
 
-import html
 import json
 import logging
 import os
 import re
 import tracemalloc
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from html.parser import HTMLParser
 from math import comb
 from pathlib import Path
 from typing import Any
@@ -22,8 +19,8 @@ from hypothesis import strategies as st
 
 from pipelines.errors import InputError
 from pipelines.report import vocabulary_growth, write_report
-from pipelines.report_figures import shown
 from tests.pipelines.command import hanmill
+from tests.pipelines.page import Page
 
 Row = tuple[str, int, int]
 ROWS: list[Row] = [("的", 50, 9), ("中国", 30, 8), ("经济", 10, 5), ("市场", 1, 1), ("银行", 1, 1)]
@@ -90,76 +87,8 @@ def finished(
 KINDS = (pa.string(), pa.int64(), pa.int64())
 
 
-class Page(HTMLParser):
-    """What a browser makes of a page: elements, text that is seen, rows of tables, and the data of the charts."""
-
-    def __init__(self, directory: Path) -> None:
-        super().__init__()
-        self.path = write_report(directory)
-        self.source = self.path.read_text("utf-8")
-        self.tags: Counter[str] = Counter()
-        self.attributes: list[tuple[str, str | None]] = []
-        self.texts: list[str] = []
-        self.rows: list[list[str]] = []
-        self._open: list[str] = []
-        self._cell = False
-        self.feed(self.source)
-        self.text = " ".join(" ".join(self.texts).split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
-        self.attributes += attrs
-        self._open = [tag] if tag in ("script", "style") else []
-        self._cell = tag in ("td", "th")
-        if tag == "tr":
-            self.rows.append([])
-        if self._cell:
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._open = []
-        self._cell = self._cell and tag not in ("td", "th")
-
-    def handle_data(self, data: str) -> None:
-        if not self._open:
-            self.texts.append(data)
-        if self._cell:
-            self.rows[-1][-1] += data
-
-    def row(self, first: str) -> list[str]:
-        [found] = [row for row in self.rows if row[0] == first]
-        return found
-
-    @property
-    def models(self) -> list[dict[str, Any]]:
-        """Every Bokeh model in the page, as JavaScript reads it."""
-        found = re.search(r"const docs_json = '(.*)';", self.source)
-        assert found
-        [document] = json.loads(html.unescape(found[1].replace("\\\\", "\\"))).values()
-        models: list[dict[str, Any]] = []
-        remaining: list[Any] = [document]
-        while remaining:
-            value = remaining.pop()
-            if isinstance(value, dict):
-                models += [value] if value.get("type") == "object" else []
-                remaining += value.values()
-            elif isinstance(value, list):
-                remaining += value
-        return models
-
-    def data(self, *columns: str) -> list[dict[str, Any]]:
-        """The columns of each chart that has them."""
-        sources = [model["attributes"]["data"] for model in self.models if model["name"] == "ColumnDataSource"]
-        return [dict(source["entries"]) for source in sources if set(columns) <= set(dict(source["entries"]))]
-
-    def bars(self, *names: str) -> dict[str, Any]:
-        """The bar chart with these names."""
-        [found] = [data for data in self.data("name") if set(names) <= set(data["name"])]
-        return found
-
-
 def page(directory: Path, **options: Any) -> Page:
-    return Page(finished(directory, **options))
+    return Page(write_report(finished(directory, **options)))
 
 
 def test_key_figures(tmp_path: Path) -> None:
@@ -295,27 +224,6 @@ def test_words_are_no_formulas(tmp_path: Path) -> None:
 
 def has_labels(model: Mapping[str, Any]) -> bool:
     return "major_label_overrides" in model.get("attributes", {})
-
-
-@pytest.mark.parametrize(
-    ("text", "seen"),
-    [
-        ("\n", r"\n"), (" ", r"\x20"), ("  ", r"\x20\x20"), ("a b", "a b"), ("\u3000", r"\u3000"),
-        ("\0\x1b", r"\x00\x1b"),
-        ("\u202eabc", r"\u202eabc"), ("\ue000", r"\ue000"), ("\ud800", r"\ud800"), ("", ""), ("𠮷😀", "𠮷😀"),
-        ("长" * 20, "长" * 20), ("长" * 21, "长" * 19 + "…"), ("\0" * 6, (r"\x00" * 6)[:19] + "…"),
-    ],
-)  # fmt: skip
-def test_what_is_invisible_is_shown(text: str, seen: str) -> None:
-    assert shown(text, length=20) == seen
-
-
-@given(st.text(max_size=300))
-def test_what_is_shown_is_short_and_visible(text: str) -> None:
-    found = shown(text, length=30)
-    assert len(found) <= 30
-    assert found.isprintable()
-    assert found.strip(" ") or not text
 
 
 def test_words_that_look_alike_stay_apart(tmp_path: Path) -> None:
@@ -504,7 +412,7 @@ def test_what_a_count_leaves_behind_can_be_reported(tmp_path: Path) -> None:
     options = ["--workers", 1, "--max-bad-records", 1]
     result = hanmill("count", corpus, "--out", tmp_path / "out", *options)
     assert (result.code, f"report: {tmp_path / 'out' / 'report.html'}" in result.out) == (0, True)
-    made = Page(tmp_path / "out")
+    made = Page(write_report(tmp_path / "out"))
     assert "Documents 2" in made.text
     assert "Dead letters 1" in made.text
     assert [row[:3] for row in made.rows if len(row) == 5][1] == ["1", "中国", "2"]

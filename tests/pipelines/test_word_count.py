@@ -17,7 +17,6 @@ from pipelines import tally, word_count
 from pipelines.engines.local import Local
 from pipelines.errors import BadRecordsError, EngineError, InputError
 from pipelines.run import Outcome, run
-from pipelines.storage.dead_letters import check_limit
 from pipelines.storage.manifest import SHARDS, SUCCESS, Entry
 from pipelines.storage.sources import Reading
 from pipelines.tally import prepare

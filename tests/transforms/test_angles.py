@@ -184,6 +184,20 @@ def test_angles_and_their_cosines_have_the_same_law(n: int, theta: float) -> Non
     assert float(angles.log_density(theta, n=n)) == pytest.approx(logarithms, rel=1e-9, abs=1e-9)
 
 
+@pytest.mark.parametrize("n", [3, 10, 10**6])
+def test_densities_keep_their_digits(n: int) -> None:
+    """At the pole, where the cosine has none of them, and at π/2, where the sine has none."""
+    constant = float(angles.log_density(np.pi / 2, n=n))
+    for theta in (1e-7, 1e-5):
+        expected = constant + (n - 2) * (math.log(theta) - theta**2 / 6)
+        assert float(angles.log_density(theta, n=n)) == pytest.approx(expected, rel=1e-13)
+    for delta in (1e-5, 1e-3):
+        expected = (n - 2) * (-(delta**2) / 2 - delta**4 / 12 - delta**6 / 45)
+        assert float(angles.log_density(np.pi / 2 + delta, n=n)) - constant == pytest.approx(
+            expected, rel=1e-9, abs=1e-12
+        )
+
+
 @given(dimensions, probabilities)
 def test_quantiles_are_the_inverse(n: int, probability: float) -> None:
     """As far as an angle in double precision can tell: its last digit is a larger part of a tail's probability."""

@@ -1,5 +1,7 @@
 """Random pairs: numbers that depend on nothing but their place, and have the law of angles."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -44,6 +46,23 @@ def test_seeds_dimensions_methods_and_blocks_are_independent() -> None:
     cosines = [next(draw_cosines([block], n=n, method=method, seed=seed)) for seed, n, method, block in chosen]
     correlations = np.corrcoef([cosine[:16384] for cosine in cosines]) - np.eye(len(chosen))
     assert np.abs(correlations).max() < 5 / np.sqrt(16384)
+
+
+def test_no_two_share_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys and counters of all that is drawn differ, and a block takes fewer than the 2^64 counters that it has."""
+    made: list[tuple[list[int], list[int]]] = []
+    philox = np.random.Philox
+
+    def recorded(*, key: np.ndarray, counter: np.ndarray) -> np.random.Philox:
+        made.append((key.tolist(), counter.tolist()))
+        return philox(key=key, counter=counter)
+
+    monkeypatch.setattr(np.random, "Philox", recorded)
+    chosen = list(itertools.product((0, 1, 2**64 - 1), (2, 3), METHODS, (0, 1, 2**40)))
+    for seed, n, method, block in chosen:
+        next(draw_cosines([block], n=n, method=method, seed=seed))
+    assert len({str(one) for one in made}) == len(made) == len(chosen)
+    assert {counter[0] for _, counter in made} == {0}
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 100, 768, 10**5])

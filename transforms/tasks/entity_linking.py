@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from transforms.tasks.json_input import json_object, text_field
+from transforms.tasks.json_input import gold_field, id_field, json_object, offset_field, text_field
 from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema, content_id
 from transforms.tasks.spans import columns, placed
 from transforms.vocabulary import Vocabulary
@@ -37,7 +37,7 @@ class EntityLinking:
         """The example of a line."""
         row = json_object(text)
         said = text_field(row, "text")
-        yield Example(str(row.get("text_id") or content_id(said)), (said,), row.get("mention_data") or [])
+        yield Example(id_field(row, "text_id") or content_id(said), (said,), gold_field(row, "mention_data"))
 
     def records(self, example: Example, tokens: Sequence[Tokens]) -> Iterator[Record]:
         """The one record of an example."""
@@ -47,10 +47,7 @@ class EntityLinking:
         for number, item in enumerate(example.gold):
             of = f"mention_data, item {number}: "
             mention = text_field(item, "mention", of=of)
-            try:
-                offset = int(item["offset"])
-            except (KeyError, TypeError, ValueError):
-                raise BadRecord(f"{of}field 'offset' is missing or no number") from None
+            offset = offset_field(item, "offset", of=of)
             mentions.append(placed(text, mention, offset, of_text, name="mention"))
             entities.append(text_field(item, "kb_id", of=of))
         mention_begins, mention_ends = columns(mentions)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from transforms.tasks.json_input import field, json_lines, json_object, text_field
+from transforms.tasks.json_input import field, gold_field, id_field, json_lines, json_object, offset_field, text_field
 from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema, content_id
 from transforms.tasks.spans import columns, placed
 from transforms.vocabulary import Vocabulary
@@ -46,16 +46,17 @@ class EventExtraction:
     def read_labels(content: bytes) -> dict[str, tuple[str, ...]]:
         """The labels of DuEE's `event_schema.json`, in its order; raises ValueError for a bad line."""
         types, roles = [], []
-        for row in json_lines(content):
-            types.append(text_field(row, "event_type"))
-            roles += [f"{types[-1]}/{text_field(role, 'role')}" for role in field(row, "role_list", list)]
+        for of, row in json_lines(content):
+            types.append(text_field(row, "event_type", of=of))
+            of_type = field(row, "role_list", list, of=of)
+            roles += [f"{types[-1]}/{text_field(role, 'role', of=of)}" for role in of_type]
         return {"event_types": tuple(dict.fromkeys(types)), "argument_roles": tuple(dict.fromkeys(roles))}
 
     def examples(self, text: str, label: str) -> Iterator[Example | BadRecord]:
         """The example of a line."""
         row = json_object(text)
         said = text_field(row, "text")
-        yield Example(str(row.get("id") or content_id(said)), (said,), row.get("event_list") or [])
+        yield Example(id_field(row, "id") or content_id(said), (said,), gold_field(row, "event_list"))
 
     def records(self, example: Example, tokens: Sequence[Tokens]) -> Iterator[Record]:
         """The one record of an example."""
@@ -66,10 +67,11 @@ class EventExtraction:
             of = f"event_list, item {number}: "
             types.append(text_field(event, "event_type", of=of))
             trigger = text_field(event, "trigger", of=of)
-            triggers.append(placed(text, trigger, event.get("trigger_start_index", -1), of_text, name="trigger"))
+            begin = offset_field(event, "trigger_start_index", of=of)
+            triggers.append(placed(text, trigger, begin, of_text, name="trigger"))
             for argument in field(event, "arguments", list, of=of):
                 said = text_field(argument, "argument", of=of)
-                begin = argument.get("argument_start_index", -1)
+                begin = offset_field(argument, "argument_start_index", of=of)
                 arguments.append(placed(text, said, begin, of_text, name="argument"))
                 roles.append(f"{types[-1]}/{text_field(argument, 'role', of=of)}")
                 events.append(number)

@@ -1,6 +1,7 @@
 """JSON as the organisers of competitions give it: an object a line, or one document."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from transforms.tasks.record import BadRecord
@@ -21,29 +22,67 @@ def json_object(text: str) -> dict[str, Any]:
     return value
 
 
-def json_lines(content: bytes) -> list[dict[str, Any]]:
-    """The objects of a file of JSON lines; raises ValueError that names the line."""
-    rows = []
+def json_lines(content: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects of a file of JSON lines, each behind its line as messages name it; raises BadRecord that does.
+
+    >>> list(json_lines(b'{"role": "a"}'))
+    [('line 1: ', {'role': 'a'})]
+    """
     for number, line in enumerate(content.decode("utf-8-sig").split("\n"), 1):
         if line.strip():
             try:
-                rows.append(json_object(line))
+                yield f"line {number}: ", json_object(line)
             except BadRecord as error:
-                raise ValueError(f"line {number}: {error}") from None
-    return rows
+                raise BadRecord(f"line {number}: {error}") from None
 
 
-def field(row: dict[str, Any], name: str, kind: type, *, of: str = "") -> Any:
+def field(row: Any, name: str, kind: type, *, of: str = "") -> Any:
     """A field of an object; raises BadRecord if it is missing or of another type."""
-    value = row.get(name) if isinstance(row, dict) else None
+    value = _value(row, name)
     if not isinstance(value, kind):
         raise BadRecord(f"{of}field {name!r} is missing or no {kind.__name__}")
     return value
 
 
-def text_field(row: dict[str, Any], name: str, *, of: str = "") -> str:
-    """A field that is text and not blank."""
+def text_field(row: Any, name: str, *, of: str = "") -> str:
+    """A field that is text and not blank; raises BadRecord, also for half of a surrogate pair, which no file holds."""
     value = field(row, name, str, of=of)
     if not value.strip():
         raise BadRecord(f"{of}field {name!r} is empty")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise BadRecord(f"{of}field {name!r}: character {error.start} is half of a surrogate pair, no text") from None
     return str(value)
+
+
+def id_field(row: Any, name: str, *, of: str = "") -> str:
+    """A field that is an id, text or a whole number; empty if it is missing; raises BadRecord."""
+    value = _value(row, name)
+    if value is None or value == "":
+        return ""
+    return str(value) if isinstance(value, int) else text_field(row, name, of=of)
+
+
+def gold_field(row: Any, name: str, *, of: str = "") -> list[Any]:
+    """A field that is a list, empty if it is missing, as gold is in a test set; raises BadRecord."""
+    return [] if _value(row, name) is None else list(field(row, name, list, of=of))
+
+
+def offset_field(row: Any, name: str, *, of: str = "") -> int:
+    """A field that is a whole number, or text of one as in CCKS2019; -1 if it is missing; raises BadRecord.
+
+    >>> offset_field({"offset": "12"}, "offset"), offset_field({}, "offset")
+    (12, -1)
+    """
+    value = _value(row, name)
+    if isinstance(value, int | None):
+        return -1 if value is None else int(value)
+    try:
+        return int(field(row, name, str))
+    except ValueError:
+        raise BadRecord(f"{of}field {name!r} is no whole number but {value!r:.40}") from None
+
+
+def _value(row: Any, name: str) -> Any:
+    return row.get(name) if isinstance(row, dict) else None

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from transforms.tasks.json_input import field, json_object, text_field
+from transforms.tasks.json_input import field, gold_field, id_field, json_object, offset_field, text_field
 from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema
 from transforms.tasks.spans import columns, occurrences
 from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import Tokens, windows
+
+LONGEST_QUESTION = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,8 @@ class ReadingComprehension:
 
     An answer without a good offset is marked wherever it stands; the answers' own texts are what predictions are
     scored against. Segment 1 is the context: its tokens' offsets point into it, those of segment 0 into the question.
+    A question has at most 64 tokens, and a quarter of `max_length`. Raises ValueError for a `stride`, in tokens, at
+    which windows would leave some out.
     """
 
     vocabulary: Vocabulary
@@ -41,10 +45,22 @@ class ReadingComprehension:
         "answer_ends": Kind.INTEGERS,
     }
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.stride <= largest_stride(self.max_length):
+            raise ValueError(
+                f"stride {self.stride}: between 1 and {largest_stride(self.max_length)}, what max_length "
+                f"{self.max_length} leaves for a window"
+            )
+
     def examples(self, text: str, label: str) -> Iterator[Example | BadRecord]:
         """The questions of a document."""
         for number, article in enumerate(field(json_object(text), "data", list)):
-            for place, paragraph in enumerate(field(article, "paragraphs", list, of=f"data, item {number}: ")):
+            try:
+                paragraphs = field(article, "paragraphs", list, of=f"data, item {number}: ")
+            except BadRecord as error:
+                yield error
+                continue
+            for place, paragraph in enumerate(paragraphs):
                 of = f"data, item {number}, paragraph {place}: "
                 try:
                     context, questions = text_field(paragraph, "context", of=of), field(paragraph, "qas", list, of=of)
@@ -62,7 +78,13 @@ class ReadingComprehension:
         question, context = example.texts
         answers, spans = example.gold
         answer_begins, answer_ends = columns(spans)
-        encodings = windows(*tokens, vocabulary=self.vocabulary, max_length=self.max_length, stride=self.stride)
+        encodings = windows(
+            *tokens,
+            vocabulary=self.vocabulary,
+            max_length=self.max_length,
+            stride=self.stride,
+            most_first=_question_length(self.max_length),
+        )
         for window, encoding in enumerate(encodings):
             yield {
                 "id": example.id,
@@ -84,19 +106,31 @@ class ReadingComprehension:
             yield int(begin), int(end), "answer"
 
 
-def _example(question: dict[str, Any], context: str, *, of: str) -> Example:
-    number = str(question.get("id") or "")
+def largest_stride(max_length: int) -> int:
+    """How many tokens windows may lie apart, whatever the question: the shortest window's length.
+
+    >>> largest_stride(512), largest_stride(128)
+    (445, 93)
+    """
+    return max_length - 3 - _question_length(max_length)
+
+
+def _question_length(max_length: int) -> int:
+    return min(LONGEST_QUESTION, max_length // 4)
+
+
+def _example(question: Any, context: str, *, of: str) -> Example:
+    number = id_field(question, "id", of=of)
     if not number:
         raise BadRecord(f"{of}a question without field 'id'")
     of = f"question {number}: "
     asked = text_field(question, "question", of=of)
-    answers = question.get("answers") or []
     said, spans = [], set()
-    for item in answers:
+    for item in gold_field(question, "answers", of=of):
         answer = text_field(item, "text", of=of)
-        begin = item.get("answer_start", -1)
+        begin = offset_field(item, "answer_start", of=of)
         said.append(answer)
-        if isinstance(begin, int) and begin >= 0 and context.startswith(answer, begin):
+        if begin >= 0 and context.startswith(answer, begin):
             spans.add((begin, begin + len(answer)))
         else:
             spans.update(occurrences(context, answer))

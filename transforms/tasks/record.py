@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Record = dict[str, Any]
+TOKEN_FEATURES = ("segments", "begins", "ends", "words")
 
 
 class BadRecord(ValueError):
@@ -54,9 +55,9 @@ def content_id(text: str) -> str:
 def check(record: Record, *, schema: Schema, labels: Mapping[str, Sequence[str]]) -> None:
     """Raises BadRecord for a record that is not as its schema says.
 
-    Features must be those of the schema, and labels known. `*begins` and `*ends` are spans of the record's text (of
-    its context, where it has one): as many of one as of the other, none of them empty or outside of the text; those of
-    tokens are empty at special ones, and point at the question in segment 0.
+    Features must be those of the schema, those of tokens as many as tokens, and labels known. `*begins` and `*ends` are
+    spans of the record's text (of its context, where it has one): as many of one as of the other, none of them empty or
+    outside of the text; those of tokens are empty at special ones, and point at the question in segment 0.
     """
     if record.keys() != schema.keys():
         raise BadRecord(f"features {sorted(record.keys() ^ schema.keys())} are missing or too many")
@@ -64,13 +65,16 @@ def check(record: Record, *, schema: Schema, labels: Mapping[str, Sequence[str]]
         values = record[name] if schema[name] is Kind.LABELS else [record[name]]
         if unknown := set(values).difference(known):
             raise BadRecord(f"{name}: {min(unknown)!r} is not in the schema")
+    for name in TOKEN_FEATURES:
+        if name in schema and len(record[name]) != len(record["ids"]):
+            raise BadRecord(f"{name}: {len(record[name])} for {len(record['ids'])} tokens")
     text = record.get("context", record.get("text"))
     if text is None:
         return
     for name in schema:
         if name.endswith("_begins"):
             _check_spans(record[name], record[name[:-6] + "ends"], size=len(text), name=name[:-7])
-    inside = record["begins"] < record["ends"]
+    inside = record["begins"] != record["ends"]
     if "segments" in schema:
         asked = inside & (record["segments"] == 0)
         _check_spans(record["begins"][asked], record["ends"][asked], size=len(record["question"]), name="token")

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from transforms.tasks.json_input import field, json_lines, json_object, text_field
+from transforms.tasks.json_input import gold_field, id_field, json_lines, json_object, text_field
 from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema, content_id
 from transforms.tasks.spans import columns, first
 from transforms.vocabulary import Vocabulary
@@ -47,17 +47,16 @@ class RelationExtraction:
     def read_labels(content: bytes) -> dict[str, tuple[str, ...]]:
         """The labels of DuIE's `schema.json`, in its order; raises ValueError for a bad line."""
         names = []
-        for row in json_lines(content):
-            slots = row.get("object_type")
-            slots = slots if isinstance(slots, dict) else {VALUE: slots}
-            names += [f"{text_field(row, 'predicate')}_{slot}" for slot in sorted(slots)]
+        for of, row in json_lines(content):
+            predicate = text_field(row, "predicate", of=of)
+            names += [f"{predicate}_{slot}" for slot in sorted(_slots(row, "object_type"))]
         return {"predicates": tuple(dict.fromkeys(names))}
 
     def examples(self, text: str, label: str) -> Iterator[Example | BadRecord]:
         """The example of a line."""
         row = json_object(text)
         said = text_field(row, "text")
-        yield Example(str(row.get("id") or content_id(said)), (said,), row.get("spo_list") or [])
+        yield Example(id_field(row, "id") or content_id(said), (said,), gold_field(row, "spo_list"))
 
     def records(self, example: Example, tokens: Sequence[Tokens]) -> Iterator[Record]:
         """The one record of an example; a span is the first place where its string stands."""
@@ -67,9 +66,10 @@ class RelationExtraction:
         for group, spo in enumerate(example.gold):
             of = f"spo_list, item {group}: "
             subject, predicate = text_field(spo, "subject", of=of), text_field(spo, "predicate", of=of)
-            slots = spo.get("object")
-            slots = field(spo, "object", dict, of=of) if isinstance(slots, dict) else {VALUE: slots}
-            for slot in sorted(slot for slot in slots if slots[slot]):
+            slots = {slot: said for slot, said in _slots(spo, "object").items() if said}
+            if not slots:
+                raise BadRecord(f"{of}field 'object' is missing or empty")
+            for slot in sorted(slots):
                 subjects.append(first(text, subject, of_text, name="subject"))
                 objects.append(first(text, text_field(slots, slot, of=of), of_text, name="object"))
                 predicates.append(f"{predicate}_{slot}")
@@ -98,3 +98,9 @@ class RelationExtraction:
             for part in ("subject", "object"):
                 label = f"{group} {names[predicate]} {part}"
                 yield int(record[f"{part}_begins"][place]), int(record[f"{part}_ends"][place]), label
+
+
+def _slots(row: dict[str, Any], name: str) -> dict[str, Any]:
+    """What stands in each slot of an object or its type; DuIE 1.0 has only one slot, without a name."""
+    value = row.get(name)
+    return value if isinstance(value, dict) else {VALUE: value}

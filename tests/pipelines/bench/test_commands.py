@@ -69,3 +69,18 @@ def test_profile(corpus: Path) -> None:
 def test_dictionary() -> None:
     compiled, loaded = (float(value) for value in re.findall(r"([\d.]+) s", printed("dictionary")))
     assert 0 < loaded < compiled
+
+
+def test_angles() -> None:
+    told = printed("angles", "--dimension", 5, "--pairs", 2000, "--rounds", 1)
+    names = re.findall(r"^(NumPy|hanmill, \w+|search|SciPy|the same)", told, re.MULTILINE)
+    assert names == ["NumPy", "hanmill, vectors", "hanmill, reduced", "search", "SciPy", "the same"]
+    assert "in another bin by cells than by search: 0" in told
+
+
+def test_agreement(tmp_path: Path) -> None:
+    for method, dimensions in (("vectors", "2,3"), ("reduced", "3,4")):
+        options = ("--dimensions", dimensions, "--pairs", "2e4", "--method", method, "--workers", 1, "--no-report")
+        assert hanmill("angles", *options, "--out", tmp_path / method).code == 0
+    told = printed("agreement", tmp_path / "vectors", tmp_path / "reduced")
+    assert re.fullmatch(r"n = 3 +20,000 and 20,000 pairs  KS \d\.\d\de-\d\d  p 0\.\d{3}\n", told)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipelines.errors import InputError
 from pipelines.storage.commit import ATTEMPT
 from pipelines.storage.manifest import File
-from pipelines.storage.tables import ROWS_A_BATCH, read_run, scratch_run, write_parquet, write_runs
+from pipelines.storage.tables import ROWS_A_BATCH, read_run, scratch_run, write_parquet, write_runs, write_table
 from tests.strategies import Rows, counted_runs, counts_table
 from transforms.word_counts import BY_WORD, RUN, merge_runs, merge_sorted
 
@@ -191,3 +191,14 @@ def test_parts_have_their_names_only_when_they_are_committed(tmp_path: Path) -> 
 def test_labelled_rows_as_test_data_are_what_runs_hold() -> None:
     rows: Sequence[tuple[str, str, int, int]] = [("一", "甲", 1, 1)]
     assert counts_table(list(rows), labelled=False).schema == RUN
+
+
+def test_a_table_is_one_file_of_its_own_name(tmp_path: Path) -> None:
+    schema = pa.schema([("a", pa.int64())])
+    tables = [pa.table({"a": range(begin, begin + 3)}) for begin in (0, 3, 6)]
+    file = write_table(tmp_path / "numbers.parquet", tables, schema=schema)
+    assert not (tmp_path / "numbers.parquet").exists()
+    file.commit()
+    assert [path.name for path in tmp_path.iterdir()] == ["numbers.parquet"]
+    assert pq.read_table(tmp_path / "numbers.parquet")["a"].to_pylist() == list(range(9))
+    assert (file.records, file.size) == (9, (tmp_path / "numbers.parquet").stat().st_size)

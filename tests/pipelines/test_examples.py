@@ -1,0 +1,197 @@
+"""A shard's examples: good ones become records where they belong, bad ones dead letters with the reason."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipelines.examples import ShardRecords, held_schema
+from pipelines.storage.batches import DeadLetter
+from pipelines.storage.readers import read_batches
+from pipelines.storage.record_tables import BY_KEY
+from pipelines.storage.shards import whole
+from pipelines.storage.sources import Reading, discover
+from pipelines.task_options import open_task
+from tests.pipelines.made_records import (
+    EVENT,
+    EVENT_TYPES,
+    LINES,
+    LINKED,
+    PREDICATES,
+    QUESTION,
+    READING,
+    RELATION,
+    task_options,
+    write_labelled,
+    write_lines,
+)
+from transforms.splits import Splits
+
+SPLITS = Splits((("train", 0.5), ("dev", 0.5)), named=("held",), files=2)
+
+
+def made_of(
+    folder: Path, name: str, path: Path, reading: Reading = LINES, split: str = "", **options: Any
+) -> ShardRecords:
+    task, wordpiece = open_task(task_options(folder, name, **options))
+    found = ShardRecords(task, wordpiece, SPLITS, replace_errors=reading.errors == "replace")
+    for batch in read_batches([whole(source) for source in discover([str(path)], reading)], reading):
+        found.add(batch, split=split)
+    return found
+
+
+def rows_of(found: ShardRecords) -> list[dict[str, Any]]:
+    """All records, in the order of files and keys."""
+    tables = [table for file in range(sum(map(len, SPLITS.ranges.values()))) for table in found.table(file)]
+    return pa.concat_tables(tables).to_pylist() if tables else []
+
+
+def schema_of(folder: Path, name: str) -> Path | None:
+    rows = {"relation-extraction": PREDICATES, "event-extraction": EVENT_TYPES}.get(name)
+    return rows and write_lines(folder / "schema.json", rows)  # type: ignore[return-value, arg-type]
+
+
+def reasons(dead: list[DeadLetter]) -> list[tuple[int, str]]:
+    return [(letter.offset, letter.reason) for letter in dead]
+
+
+def test_records_go_to_their_files_in_order(tmp_path: Path) -> None:
+    rows = [("甲", f"第{number}") for number in range(40)]
+    found = made_of(tmp_path, "text-classification", write_labelled(tmp_path / "a.tsv", rows), Reading())
+    number = 0
+    for file in range(5):
+        for table in found.table(file):
+            assert {SPLITS.place(one) for one in table["id"].to_pylist()} == {file}
+            assert table["key"].to_pylist() == [SPLITS.key(one, 0) for one in table["id"].to_pylist()]
+            assert table.equals(table.sort_by(BY_KEY))
+            number += len(table)
+    assert number == 40
+    assert found.totals == {"documents": 40, "records": 40, "tokens": sum(len(row["ids"]) for row in rows_of(found))}
+    assert found.labels == {"甲": {"documents": 40, "tokens": found.totals["tokens"]}}
+
+
+def test_what_is_named_for_a_split_goes_there(tmp_path: Path) -> None:
+    source = write_labelled(tmp_path / "a.tsv", [("甲", f"第{number}") for number in range(9)])
+    found = made_of(tmp_path, "text-classification", source, Reading(), split="held")
+    assert sum(len(table) for table in found.table(0)) == 9
+    assert all(found.table(file) == [] for file in range(1, 5))
+
+
+def test_windows_of_a_question_are_numbered(tmp_path: Path) -> None:
+    context = "".join(f"北京有{'大学' * 4}，上海在{number}。" for number in range(30))
+    (tmp_path / "a.json").write_text(json.dumps({"data": [{"paragraphs": [{"context": context, "qas": [QUESTION]}]}]}))
+    reading = Reading(format="document")
+    found = made_of(tmp_path, "reading-comprehension", tmp_path / "a.json", reading, max_length=120, stride=30)
+    rows = sorted(rows_of(found), key=lambda row: row["window"])
+    assert [row["window"] for row in rows] == list(range(len(rows)))
+    assert found.totals["documents"] == 1
+    assert found.totals["records"] == len(rows) > 3
+    assert all(row["key"] == SPLITS.key("q1", row["number"]) and row["number"] == row["window"] for row in rows)
+    assert len({SPLITS.place(row["id"]) for row in rows}) == 1
+
+
+def test_bad_examples_of_a_document_are_dead_letters_and_good_ones_stay(tmp_path: Path) -> None:
+    questions = [QUESTION, {**QUESTION, "id": "q2", "answers": [{"text": "标题"}]}, {**QUESTION, "id": ""}]
+    paragraph = READING["data"][0]["paragraphs"][0]
+    articles = [{"paragraphs": [{**paragraph, "qas": questions}, {"context": "北京"}]}]
+    (tmp_path / "a.json").write_text(json.dumps({"data": articles}))
+    found = made_of(tmp_path, "reading-comprehension", tmp_path / "a.json", Reading(format="document"))
+    assert [row["id"] for row in rows_of(found)] == ["q1"]
+    assert sorted(reason for _, reason in reasons(found.dead)) == [
+        "data, item 0, paragraph 0: a question without field 'id'",
+        "data, item 0, paragraph 1: field 'qas' is missing or no list",
+        "question q2: answer '标题' does not stand in the context",
+    ]
+
+
+def test_reasons_and_places_of_bad_lines(tmp_path: Path) -> None:
+    good = json.dumps(RELATION, ensure_ascii=False).encode()
+    unknown = {**RELATION, "spo_list": [{**RELATION["spo_list"][1], "predicate": "首都"}]}  # type: ignore[index]
+    lines = [
+        good, b"{", b'{"text": 1}', b'{"text": " "}', b"\xff\xff", json.dumps(unknown).encode(), b'[]', good
+    ]  # fmt: skip
+    (tmp_path / "a.json").write_bytes(b"\n".join(lines))
+    schema = schema_of(tmp_path, "relation-extraction")
+    found = made_of(tmp_path, "relation-extraction", tmp_path / "a.json", schema=schema)
+    starts = [sum(len(line) + 1 for line in lines[:number]) for number in range(len(lines))]
+    dead = dict(reasons(found.dead))
+    assert sorted(dead) == starts[1:-1]
+    assert dead[starts[1]].startswith("not JSON: ")
+    assert dead[starts[2]] == "field 'text' is missing or no str"
+    assert dead[starts[3]] == "field 'text' is empty"
+    assert dead[starts[5]] == "predicates: '首都_@value' is not in the schema"
+    assert dead[starts[6]] == "not a JSON object but list"
+    assert (found.totals["documents"], found.totals["records"]) == (2, 2)
+    assert {letter.source for letter in found.dead} == {str(tmp_path / "a.json")}
+
+
+def test_bytes_that_do_not_decode_may_be_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"ab\xff\n")
+    source = tmp_path / "a.txt"
+    for errors, texts in (("dead-letter", []), ("replace", ["ab�"])):
+        reading = Reading(encoding="utf-8", errors=errors)  # type: ignore[arg-type]
+        found = made_of(tmp_path, "text-classification", source, reading)
+        assert [row["text"] for row in rows_of(found)] == texts
+        assert len(found.dead) == 1 - len(texts)
+
+
+HALF = "\ud800"
+HALVES: dict[str, tuple[str, Any]] = {
+    "text": ("entity-linking", {**LINKED, "text": f"北京大学在北京{HALF}"}),
+    "id": ("entity-linking", {**LINKED, "text_id": HALF}),
+    "entity": ("entity-linking", {**LINKED, "mention_data": [{**LINKED["mention_data"][0], "kb_id": HALF}]}),  # type: ignore[dict-item]
+    "trigger": ("event-extraction", {**EVENT, "event_list": [{**EVENT["event_list"][0], "trigger": HALF}]}),  # type: ignore[dict-item]
+    "label": ("event-extraction", {**EVENT, "event_list": [{**EVENT["event_list"][0], "event_type": HALF}]}),  # type: ignore[dict-item]
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", HALVES)
+def test_half_characters_are_dead_letters(tmp_path: Path, place: str) -> None:
+    """JSON's escapes may stand for half of a surrogate pair, which is no text."""
+    name, row = HALVES[place]
+    good = LINKED if name == "entity-linking" else EVENT
+    (tmp_path / "a.json").write_text(f"{json.dumps(row)}\n{json.dumps(good)}\n")
+    found = made_of(tmp_path, name, tmp_path / "a.json", schema=schema_of(tmp_path, name))
+    assert len(rows_of(found)) == 1
+    ((offset, reason),) = reasons(found.dead)
+    assert offset == 0
+    assert any(said in reason for said in ("half of a surrogate pair, no text", "not stand in", "not in the schema"))
+
+
+def test_half_an_answer_is_a_dead_letter(tmp_path: Path) -> None:
+    """An answer that stands nowhere is kept where another one does, so it must be text."""
+    question = {**QUESTION, "answers": [{"text": "北京"}, {"text": HALF}]}
+    paragraph = {**READING["data"][0]["paragraphs"][0], "qas": [question]}
+    (tmp_path / "a.json").write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}))
+    found = made_of(tmp_path, "reading-comprehension", tmp_path / "a.json", Reading(format="document"))
+    assert reasons(found.dead) == [(0, f"answers: character 0 of {HALF!r} is half of a surrogate pair, no text")]
+
+
+@given(
+    texts=st.lists(st.text("中国人民。，！ab\n 龘é", max_size=30), max_size=8),
+    across=st.booleans(),
+    max_length=st.integers(8, 20),
+)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_masked_language_models_hold_each_token_once(
+    tmp_path: Path, texts: list[str], across: bool, max_length: int
+) -> None:
+    source = write_lines(tmp_path / "a.jsonl", [{"text": text} for text in texts])
+    name = "masked-language-model"
+    found = made_of(tmp_path, name, source, Reading(), max_length=max_length, across=across)
+    rows = rows_of(found)
+    bad = sum(not text.strip() for text in texts)
+    assert len(found.dead) == bad
+    assert found.totals["documents"] == len(texts) - bad
+    assert found.totals["records"] == len(rows)
+    task, wordpiece = open_task(task_options(tmp_path, name, max_length=max_length, across=across))
+    assert all(row.keys() >= held_schema(task).keys() for row in rows)
+    special = {task.vocabulary.cls, task.vocabulary.sep}
+    ids = sorted(number for row in rows for number in row["ids"] if number not in special)
+    wanted = [tokens.ids.tolist() for tokens in wordpiece.tokenize([text for text in texts if text.strip()])]
+    assert ids == sorted(number for tokens in wanted for number in tokens)
+    assert across or all(len(row["ids"]) <= max_length for row in rows)

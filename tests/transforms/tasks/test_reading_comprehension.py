@@ -1,0 +1,248 @@
+"""Reading comprehension: every place of every answer, windows over long contexts, bad questions."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.transforms.tasks.making import (
+    VOCABULARY,
+    a_task,
+    line,
+    made,
+    needs_data,
+    real_task,
+    real_text,
+    reason,
+    record_of,
+    said,
+)
+from transforms.tasks.json_input import json_object
+from transforms.tasks.reading_comprehension import ReadingComprehension, largest_stride
+
+CONTEXT = "小城在1987年建成图书馆。"
+TASK = a_task(ReadingComprehension, stride=8)
+
+
+def question(*answers: Any, **fields: Any) -> dict[str, Any]:
+    """Answers: text, or text and its offset."""
+    gold = [
+        {"text": answer[0], "answer_start": answer[1]}
+        for answer in (a if isinstance(a, tuple) else (a, -1) for a in answers)
+    ]
+    return {"id": "q1", "question": "图书馆哪年建成", "answers": gold, **fields}
+
+
+def document(*questions: Any, context: Any = CONTEXT) -> str:
+    return line(data=[{"title": "", "paragraphs": [{"context": context, "qas": list(questions)}]}])
+
+
+def answers(record: dict[str, Any]) -> list[tuple[int, int]]:
+    return list(zip(record["answer_begins"].tolist(), record["answer_ends"].tolist(), strict=True))
+
+
+def test_a_question_and_its_context() -> None:
+    record = record_of(TASK, document(question(("1987年", 3))))
+    assert (record["id"], record["question"], record["context"]) == ("q1", "图书馆哪年建成", CONTEXT)
+    tokens = ["[CLS]", *"图书馆哪年建成", "[SEP]", *"小城在", "1987", *"年建成图书馆。", "[SEP]"]
+    assert [VOCABULARY.tokens[token] for token in record["ids"]] == tokens
+    assert record["segments"].tolist() == [0] * 9 + [1] * 12
+    texts = (record["question"], record["context"])
+    spans = zip(record["segments"].tolist(), record["begins"].tolist(), record["ends"].tolist(), strict=True)
+    pointed = [texts[segment][begin:end] for segment, begin, end in spans]
+    assert pointed == ["" if token in ("[CLS]", "[SEP]") else token for token in tokens]
+    assert (record["window"], record["answers"], said(record, "answer", text="context")) == (0, ["1987年"], ["1987年"])
+    assert list(TASK.marks(record)) == [(3, 8, "answer")]
+
+
+@pytest.mark.parametrize(
+    ("context", "given_", "spans"),
+    [
+        ("海雾，海雾，海雾", [("海雾", 3)], [(3, 5)]),  # a good offset is the only place
+        ("海雾，海雾，海雾", [("海雾", "3")], [(3, 5)]),
+        ("海雾，海雾，海雾", [("海雾", -1)], [(0, 2), (3, 5), (6, 8)]),  # unknown: wherever it stands
+        ("海雾，海雾，海雾", [("海雾", None)], [(0, 2), (3, 5), (6, 8)]),
+        ("海雾，海雾，海雾", [("海雾", 4)], [(0, 2), (3, 5), (6, 8)]),  # wrong, so unknown
+        ("海雾，海雾，海雾", [("海雾", 3), ("海雾", -1)], [(0, 2), (3, 5), (6, 8)]),
+        ("海雾，海雾，海雾", [("海雾，海", -1), ("雾", 7)], [(0, 4), (3, 7), (7, 8)]),  # they overlap
+        ("海雾1987年", [("1987年", 2), ("1987", 2)], [(2, 6), (2, 7)]),
+        ("海雾1987年", [("87年", -1)], [(4, 7)]),  # inside of a token
+        ("海雾", [("海雾", 0), ("1987年", -1)], [(0, 2)]),  # one that stands there is enough
+        ("Abc，abc", [("abc", -1)], [(4, 7)]),  # as it is written, where it is
+        ("Abc，ABC", [("abc", -1)], [(0, 3), (4, 7)]),
+        ("《海雾》", [("《海雾》", 0)], [(0, 4)]),
+        ("𠀀𠮷海雾", [("海雾", 2)], [(2, 4)]),
+        ("\u3000 海\r\n海雾\n", [("海雾", 5)], [(5, 7)]),
+        ("甲甲甲", [("甲甲", -1)], [(0, 2), (1, 3)]),
+        ("海雾", [], []),  # nothing to be found
+    ],
+)
+def test_where_answers_stand(context: str, given_: list[Any], spans: list[tuple[int, int]]) -> None:
+    record = record_of(TASK, document(question(*given_), context=context))
+    assert answers(record) == spans
+    assert record["answers"] == [text for text, _ in given_]
+    assert record["context"] == context
+
+
+def test_answers_in_the_question_do_not_count() -> None:
+    record = record_of(TASK, document(question("海雾", question="海雾海雾哪年"), context="周舟海雾"))
+    assert answers(record) == [(2, 4)]
+
+
+@pytest.mark.parametrize("fields", [{"answers": None}, {"answers": []}])
+def test_a_question_of_a_test_set(fields: dict[str, Any]) -> None:
+    record = record_of(TASK, document(question(**fields)))
+    assert (record["answers"], answers(record)) == ([], [])
+    assert record["answer_begins"].dtype == record["answer_ends"].dtype == np.int32
+
+
+# --- windows ---
+
+
+@given(
+    st.text("小城在年建成图书馆。1a", max_size=60).map("海{}".format),
+    st.text("图书馆哪年", min_size=1, max_size=20),
+    st.integers(8, 40),
+    st.data(),
+)
+def test_windows_cover_the_context(context: str, asked: str, max_length: int, data: st.DataObject) -> None:
+    stride = data.draw(st.integers(1, largest_stride(max_length)))
+    task = a_task(ReadingComprehension, max_length=max_length, stride=stride)
+    records, bad = made(task, document(question("海", question=asked), context=context))
+    whole, _ = made(
+        a_task(ReadingComprehension, max_length=999), document(question("海", question=asked), context=context)
+    )
+    assert (bad, len(whole)) == ([], 1)
+    assert [record["window"] for record in records] == list(range(len(records)))
+
+    def tokens(record: dict[str, Any], segment: int) -> list[tuple[int, int, int]]:
+        inside = (record["segments"] == segment) & (record["ends"] > 0)
+        return list(zip(*(record[name][inside].tolist() for name in ("ids", "begins", "ends")), strict=True))
+
+    every = tokens(whole[0], 1)
+    for number, record in enumerate(records):
+        assert len(record["ids"]) <= max_length
+        window = tokens(record, 1)
+        assert window == every[number * stride :][: len(window)]
+        assert tokens(record, 0) == tokens(whole[0], 0)[: max_length // 4]
+        assert (record["context"], record["answers"], answers(record)) == (context, ["海"], answers(whole[0]))
+        last = number == len(records) - 1
+        assert last == (number * stride + len(window) == len(every))
+        assert last or len(window) >= stride
+        assert last or len(record["ids"]) == max_length
+
+
+def test_an_answer_in_the_overlap_is_in_both_windows() -> None:
+    context = "春" * 20 + "海雾" + "秋" * 20
+    task = a_task(ReadingComprehension, max_length=40, stride=10)
+    records, _ = made(task, document(question("海雾", question="海雾"), context=context))
+    inside = []
+    for record in records:
+        (begin, end), of_context = answers(record)[0], record["segments"] == 1
+        inside.append(bool((record["begins"][of_context] == begin).any() and (record["ends"][of_context] == end).any()))
+        assert answers(record) == [(20, 22)]
+    assert inside == [True, True]
+    assert [len(record["ids"]) for record in records] == [40, 37]
+
+
+def test_a_long_question_is_cut() -> None:
+    for max_length, kept in ((512, 64), (256, 64), (128, 32), (8, 2)):
+        task = a_task(ReadingComprehension, max_length=max_length, stride=1)
+        record = made(task, document(question("小城", question="哪" * 100)))[0][0]
+        assert record["segments"].tolist().count(0) == kept + 2
+        assert record["question"] == "哪" * 100
+
+
+@pytest.mark.parametrize(("max_length", "most"), [(512, 445), (256, 189), (128, 93), (8, 3)])
+def test_a_stride_leaves_nothing_out(max_length: int, most: int) -> None:
+    assert largest_stride(max_length) == most
+    a_task(ReadingComprehension, max_length=max_length, stride=most)
+    for stride in (0, most + 1):
+        with pytest.raises(ValueError, match=rf"^stride {stride}: between 1 and {most}, what max_length {max_length} "):
+            a_task(ReadingComprehension, max_length=max_length, stride=stride)
+
+
+# --- bad input ---
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("哪年", "data, item 0, paragraph 0: a question without field 'id'"),
+        (question(id=""), "data, item 0, paragraph 0: a question without field 'id'"),
+        (question(id=["q1"]), "data, item 0, paragraph 0: field 'id' is missing or no str"),
+        (question(question=" "), "question q1: field 'question' is empty"),
+        (question(question=None), "question q1: field 'question' is missing or no str"),
+        (question(answers={"text": ["1987年"]}), "question q1: field 'answers' is missing or no list"),
+        (question(answers=["1987年"]), "question q1: field 'text' is missing or no str"),
+        (question(""), "question q1: field 'text' is empty"),
+        (question(("1987年", 3.5)), "question q1: field 'answer_start' is no whole number but 3.5"),
+        (question("1988年"), "question q1: answer '1988年' does not stand in the context"),
+        (question(("1988年", 3), "海雾"), "question q1: answer '1988年' does not stand in the context"),
+    ],
+)
+def test_a_bad_question_is_named_and_the_others_are_kept(asked: Any, message: str) -> None:
+    records, bad = made(TASK, document(question("1987年", id="q0"), asked, question("小城", id=2)))
+    assert bad == [message]
+    assert [record["id"] for record in records] == ["q0", "2"]
+
+
+def test_bad_parts_of_a_document_are_named_and_the_others_are_kept() -> None:
+    def paragraph(number: int) -> dict[str, Any]:
+        return {"context": CONTEXT, "qas": [question("小城", id=f"q{number}")]}
+
+    articles = [
+        {"paragraphs": [paragraph(0), {"context": " ", "qas": []}, {"context": CONTEXT}, "text", paragraph(1)]},
+        {"title": ""},
+        5,
+        {"paragraphs": [paragraph(2)]},
+    ]
+    records, bad = made(TASK, line(data=articles))
+    assert [record["id"] for record in records] == ["q0", "q1", "q2"]
+    assert bad == [
+        "data, item 0, paragraph 1: field 'context' is empty",
+        "data, item 0, paragraph 2: field 'qas' is missing or no list",
+        "data, item 0, paragraph 3: field 'context' is missing or no str",
+        "data, item 1: field 'paragraphs' is missing or no list",
+        "data, item 2: field 'paragraphs' is missing or no list",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not JSON: "),
+        ("[]", "not a JSON object but list"),
+        ("{}", "field 'data' is missing or no list"),
+        ('{"data": {}}', "field 'data' is missing or no list"),
+    ],
+)
+def test_a_document_that_is_none(text: str, message: str) -> None:
+    assert reason(TASK, text).startswith(message)
+
+
+# --- real data ---
+
+
+@needs_data
+@pytest.mark.parametrize(("data_set", "questions"), [("dureader_robust", 300), ("cmrc2018", 3219)])
+def test_every_real_question_makes_records(data_set: str, questions: int) -> None:
+    task, wordpiece = real_task(ReadingComprehension)
+    text = real_text(f"{data_set}/dev.json")
+    gold = {
+        asked["id"]: [answer["text"] for answer in asked["answers"]]
+        for article in json_object(text)["data"]
+        for paragraph in article["paragraphs"]
+        for asked in paragraph["qas"]
+    }
+    records, bad = made(task, text, wordpiece=wordpiece)
+    assert (bad, len(gold)) == ([], questions)
+    assert {record["id"] for record in records} == set(gold)
+    for record in records:
+        assert record["answers"] == gold[record["id"]]
+        assert {text.lower() for text in said(record, "answer", text="context")} <= {
+            answer.lower() for answer in record["answers"]
+        }
+        assert answers(record)
