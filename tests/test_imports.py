@@ -1,4 +1,4 @@
-"""Imports only go down, and plain counting pays for no framework."""
+"""Imports only go down, plain counting pays for no framework, and training machines need few packages."""
 
 import ast
 import subprocess
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.pipelines.made_records import classification, made, numbered, write_labelled
 
 ROOT = Path(__file__).parents[1]
 FRAMEWORKS = {"dask", "distributed", "apache_beam", "tensorflow", "keras", "torch", "jax"}
@@ -91,3 +93,51 @@ finally:
     modules = set(ended.stdout.splitlines()[-1].split())
     assert {"pipelines", "transforms", "pyarrow", "llvmlite"} <= modules
     assert modules & HEAVY == set()
+
+
+READING = {"numpy", "google_crc32c", "tokenizers", "rich", "fsspec", "h5py", "safetensors", "keras"}
+_ALLOWED_ONLY = f"""
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top not in {READING | set(FORBIDDEN)!r} and top not in sys.stdlib_module_names:
+            raise ModuleNotFoundError(f"{{name}} is not on a machine for training", name=name)
+
+sys.meta_path.insert(0, Blocked())
+"""
+
+
+def on_a_training_machine(program: str) -> "subprocess.CompletedProcess[str]":
+    """Runs a program that finds nothing but the three rooms and what is installed there."""
+    return subprocess.run([sys.executable, "-c", _ALLOWED_ONLY + program], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_what_a_training_machine_lacks_is_blocked() -> None:
+    for module in ("pyarrow", "typer", "jieba"):
+        assert "is not on a machine for training" in on_a_training_machine(f"import {module}").stderr
+    assert on_a_training_machine("import numpy, google_crc32c, tokenizers, rich").returncode == 0
+    assert "pyarrow is not on" in on_a_training_machine("import pipelines.storage.tables").stderr
+
+
+def test_records_are_read_on_a_training_machine(tmp_path: Path) -> None:
+    """With NumPy and few packages besides: no Arrow, no TensorFlow."""
+    source = write_labelled(tmp_path / "a.tsv", numbered(9))
+    made(classification(tmp_path, tmp_path / "out", source))
+    program = f"""
+import pipelines.shuffle
+from pipelines.batching import Batches, Batching, in_order, lengths_of
+from pipelines.datasets import DataSet
+
+data_set = DataSet.open({str(tmp_path / "out")!r})
+task = data_set.task()
+batching = Batching(task.targets, task.shapes, 3, lengths_of(48))
+with Batches(data_set, "train", batching) as batches:
+    next(batches)
+print(sum(batch["valid"].sum() for batch, _ in in_order(data_set, "train", batching)))
+loaded = {{name.partition(".")[0] for name in sys.modules}}
+print(sorted(loaded & {{"pyarrow", "tensorflow", "numba", "jieba", "typer", "dask", "apache_beam", "pandas"}}))
+"""
+    ended = on_a_training_machine(program)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "9\n[]\n", "")
