@@ -126,7 +126,10 @@ class Batches:
             length: [Place(*place) for place in position["waiting"].get(str(length), [])] for length in batching.lengths
         }
         self._rows = {
-            length: [self._row(data_set.read(self._shuffle.fetch(place)), place) for place in places]
+            length: [
+                self._row(data_set.read(raw), place)
+                for place, raw in zip(places, self._shuffle.fetch(places), strict=True)
+            ]
             for length, places in self._waiting.items()
         }
         self._position: Callable[[], dict[str, Any]] = lambda: dict(position)

@@ -1,11 +1,13 @@
 """Records in a random order without end, which can be taken up again at any of them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pipelines.datasets import DataSet
+from pipelines.errors import InputError
+from pipelines.storage.commit import digest
 
 _FRAME_BYTES = 16  # around a record in its file
 
@@ -22,7 +24,8 @@ class Shuffle:
     """Passes over a split, each in an order of its own; every record comes once in each.
 
     Files come in a random order, `open_files` of them are read in turn, and each record that is handed out is drawn
-    from `buffer` of them. `position`: what `mark` gave of a reading with the same arguments, to go on behind it.
+    from `buffer` of them. `position`: what `mark` gave of a reading with the same arguments, to go on behind it. Raises
+    ValueError for `open_files` or a `buffer` below 1, and InputError if the records are not those of the position.
     """
 
     def __init__(
@@ -35,18 +38,32 @@ class Shuffle:
         buffer: int = 8192,
         position: Mapping[str, Any] | None = None,
     ) -> None:
+        if min(open_files, buffer) < 1:
+            raise ValueError(f"{open_files} open files and a buffer of {buffer}: at least one of each")
         self._data_set, self._files = data_set, data_set.files(split)
         self._seed, self._most, self._buffer = seed, open_files, buffer
-        position = position or {"epoch": 0, "next": 0, "turn": 0, "open": [], "held": [], "draws": 0}
+        self._content = digest([part["sha256"] for part in data_set.manifest["parts"] if part["name"] in self._files])
+        position = position or self._first
+        if position["content"] != self._content:
+            raise InputError(
+                f"{data_set.directory}: split {split} has other records than when this was stopped: begin anew, or "
+                "bring those back"
+            )
         self._begin(position["epoch"], draws=position["draws"])
         self._next, self._turn = position["next"], position["turn"]
         self._open = [_Reading(data_set, self._files, file, offset) for file, offset in position["open"]]
-        self._held = [(place, self.fetch(place)) for place in (Place(*held) for held in position["held"])]
+        held = [Place(*place) for place in position["held"]]
+        self._held = list(zip(held, self.fetch(held), strict=True))
+
+    @property
+    def _first(self) -> dict[str, Any]:
+        counts = dict.fromkeys(("epoch", "next", "turn", "draws"), 0)
+        return {**counts, "content": self._content, "open": [], "held": []}
 
     def _begin(self, epoch: int, *, draws: int = 0) -> None:
         self._epoch, self._draws = epoch, draws
-        # Four numbers for each step of the counter.
-        self._random = np.random.Generator(np.random.Philox(key=(self._seed, epoch), counter=draws // 4))
+        # Four numbers for each step of the counter. Beside the seed stands 0 where a record's targets are drawn.
+        self._random = np.random.Generator(np.random.Philox(key=(self._seed, epoch + 1), counter=draws // 4))
         self._random.random(draws % 4)
         self._order = np.random.default_rng((self._seed, epoch)).permutation(len(self._files)).tolist()
         self._next = self._turn = 0
@@ -56,11 +73,25 @@ class Shuffle:
         held = self._held.copy()
         counts = {"epoch": self._epoch, "next": self._next, "turn": self._turn, "draws": self._draws}
         opened = [[reading.file, reading.offset] for reading in self._open]
-        return lambda: {**counts, "open": opened, "held": [list(place) for place, _ in held]}
+        content = self._content
+        return lambda: {**counts, "content": content, "open": opened, "held": [list(place) for place, _ in held]}
 
-    def fetch(self, place: Place) -> bytes:
-        """The record at a place."""
-        return next(self._data_set.frames(self._files[place.file], offset=place.offset))[1]
+    def fetch(self, places: Sequence[Place]) -> list[bytes]:
+        """The records at places; each file is read once, from the first to the last that is wanted of it."""
+        wanted: dict[int, set[int]] = {}
+        for place in places:
+            wanted.setdefault(place.file, set()).add(place.offset)
+        found = {file: self._records(file, offsets) for file, offsets in wanted.items()}
+        return [found[place.file][place.offset] for place in places]
+
+    def _records(self, file: int, offsets: set[int]) -> dict[int, bytes]:
+        last, found = max(offsets), dict[int, bytes]()
+        for offset, record in self._data_set.frames(self._files[file], offset=min(offsets)):
+            if offset in offsets:
+                found[offset] = record
+            if offset >= last:
+                break
+        return found
 
     def __iter__(self) -> Iterator[tuple[Place, bytes]]:
         return self
