@@ -18,10 +18,10 @@ demo: $(VENV)/.records
 	@echo "report: $(CURDIR)/demo/counts/report.html"
 
 test: $(VENV)/.development lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
 test-all: $(VENV)/.development lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .

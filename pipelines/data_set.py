@@ -114,6 +114,7 @@ def _info(name: str, files: Mapping[str, Sequence[tuple[int, int]]]) -> dict[str
             "numBytes": f"{sum(size for _, size in of_split)}",
         }
         for split, of_split in files.items()
+        if any(records for records, _ in of_split)  # it refuses splits without a record
     ]
     return {"name": name, "version": VERSION, "fileFormat": "tfrecord", "splits": splits}
 

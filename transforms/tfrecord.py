@@ -1,9 +1,10 @@
 """TFRecord files and `tf.train.Example` messages without TensorFlow.
 
 Framing: TensorFlow's `core/lib/io/record_writer.h`; messages: `core/example/example.proto` in protocol buffers' wire
-format, map entries ordered by key as TensorFlow's deterministic serialization has them.
+format, map entries in the order of TensorFlow's deterministic serialization.
 """
 
+import functools
 import itertools
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -110,13 +111,23 @@ def encode_example(features: Mapping[str, Feature]) -> bytes:
     '0a100a0e0a0369647312071a050a0301ac02'
     """
     entries: list[bytes] = []
-    for name in sorted(features):
+    for name, key in _keys(tuple(features)):
         feature = _encode_feature(features[name])
-        key = name.encode()
-        entry = b"".join((b"\n", varint(len(key)), key, b"\x12", varint(len(feature)), feature))
+        entry = b"".join((key, b"\x12", varint(len(feature)), feature))
         entries += (b"\n", varint(len(entry)), entry)
     body = b"".join(entries)
     return b"\n" + varint(len(body)) + body
+
+
+@functools.lru_cache
+def _keys(names: tuple[str, ...]) -> list[tuple[str, bytes]]:
+    """Names in order, each with its field of an entry: by bytes, but `ids` before `id`.
+
+    So upb sorts them, the implementation of protocol buffers that TensorFlow has in Python.
+    """
+    keys = [(name, name.encode()) for name in names]
+    keys.sort(key=lambda item: item[1] + b"\xff")  # a byte that UTF-8 does not have
+    return [(name, b"\n" + varint(len(key)) + key) for name, key in keys]
 
 
 def _encode_feature(value: Feature) -> bytes:

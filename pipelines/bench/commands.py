@@ -82,13 +82,16 @@ def bench_profile(inputs: Inputs, workers: Workers = 2) -> None:
 def bench_records(
     inputs: Inputs,
     vocab: Annotated[Path, typer.Option(metavar="FILE", help="WordPiece vocabulary.", show_default=False)],
+    init: Annotated[
+        Path | None, typer.Option(metavar="CHECKPOINT", help="Time a training step of it too.", show_default=False)
+    ] = None,
     rounds: Rounds = 3,
     workers: Workers = 2,
 ) -> None:
     """Records against the library's tokenizer alone, framing, messages, and reading them again."""
     from pipelines.bench import records
 
-    records.bench_records(inputs, vocabulary=vocab, rounds=rounds, workers=workers)
+    records.bench_records(inputs, vocabulary=vocab, checkpoint=init, rounds=rounds, workers=workers)
 
 
 @bench.command("dictionary")

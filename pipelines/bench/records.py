@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -26,7 +27,7 @@ TASK = "masked-language-model"
 _DOCUMENTS_A_CALL = 64
 _RECORDS, _RECORD_BYTES = 50_000, 1024
 _IDS, _MESSAGES = 512, 2000
-_BATCHES, _BATCH_SIZE = 100, 32
+_BATCHES, _BATCH_SIZE, _STEPS = 100, 32, 5
 # A process of its own: the library decides once how many threads it has.
 _LIBRARY = f"""
 import sys, time
@@ -42,13 +43,15 @@ print(time.perf_counter() - begun)
 """
 
 
-def bench_records(inputs: Sequence[str], *, vocabulary: Path, rounds: int, workers: int) -> None:
-    """Prints medians and ratios of all four."""
+def bench_records(
+    inputs: Sequence[str], *, vocabulary: Path, checkpoint: Path | None, rounds: int, workers: int
+) -> None:
+    """Prints medians and ratios of all four. `checkpoint`: an encoder whose training step reading is set against."""
     with tempfile.TemporaryDirectory() as folder:
         _bench_command(inputs, Path(folder), vocabulary=vocabulary, rounds=rounds, workers=workers)
         _bench_frames(rounds=rounds)
         _bench_examples(rounds=rounds)
-        _bench_reader(Path(folder), rounds=rounds)
+        _bench_reader(Path(folder), checkpoint=checkpoint, rounds=rounds)
 
 
 def _bench_command(inputs: Sequence[str], out: Path, *, vocabulary: Path, rounds: int, workers: int) -> None:
@@ -128,7 +131,7 @@ def _repeat(work: Callable[[], object]) -> None:
         work()
 
 
-def _bench_reader(directory: Path, *, rounds: int) -> None:
+def _bench_reader(directory: Path, *, checkpoint: Path | None, rounds: int) -> None:
     """Shuffled batches, words masked, and `tf.data` that parses, shuffles and pads the same records, masks none."""
     tf = _tensorflow()
     data_set = DataSet.open(str(directory))
@@ -157,6 +160,32 @@ def _bench_reader(directory: Path, *, rounds: int) -> None:
     print_timings(timings, size, f"{_BATCHES} batches of {_BATCH_SIZE}, the filling of the shuffle included")
     for timing in timings:
         print(f"  {timing.name:<8} {examples / timing.median:10,.0f} examples/s")
+    if checkpoint is not None:
+        print(f"  {'training':<8} {_training_rate(data_set, batching, checkpoint):10,.1f} examples/s")
+
+
+def _training_rate(data_set: DataSet, batching: Batching, checkpoint: Path) -> float:
+    """Examples a second that a masked language model on the encoder of a checkpoint is trained with."""
+    import keras
+
+    from models.checkpoints import load, open_checkpoint
+    from models.encoder import Encoder
+    from pipelines.training_tasks import training_task
+
+    how, opened = training_task(TASK), open_checkpoint(checkpoint)
+    model = how.model(Encoder(opened.config), data_set)
+    load(model, opened, fresh_head=True)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=keras.optimizers.AdamW(1e-4), loss=loss, jit_compile=False)
+    with Batches(data_set, "train", batching) as batches:
+        longest = (batch for batch in batches if batch["ids"].shape[1] == batching.lengths[-1])
+        triples = [how.triple(batch) for batch in islice(longest, _STEPS)]
+    inputs, targets, weights = triples[0]
+    model.train_on_batch(inputs, targets, sample_weight=weights)  # compiles the step
+    begun = time.perf_counter()
+    for inputs, targets, weights in triples:
+        model.train_on_batch(inputs, targets, sample_weight=weights)
+    return _STEPS * batching.batch_size / (time.perf_counter() - begun)
 
 
 def _tensorflow() -> Any:

@@ -17,7 +17,13 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 KILLED_AT = ("write", "pwrite", "ftruncate", "fsync", "replace", "unlink", "mkdir", "rmdir")
 # What a run would import by and by, and slowly.
-_MODULES = ("pipelines.engines.preload", "pipelines.run", "pipelines.engines.local", "pyarrow.acero")
+_MODULES = (
+    "pipelines.engines.preload",
+    "pipelines.run",
+    "pipelines.engines.local",
+    "pipelines.records",
+    "pyarrow.acero",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +37,15 @@ class Kill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A word count by label. Its tasks run in one process; `workers` only says how the shards are cut."""
+    """A word count by label, or with a `vocabulary` records for text classification.
+
+    Its tasks run in one process; `workers` only says how the shards are cut.
+    """
 
     inputs: tuple[str, ...]
     directory: Path
     dictionary: str | None = None
+    vocabulary: Path | None = None
     workers: int = 1
     shard_bytes: int = 150
     min_count: int = 1
@@ -95,6 +105,7 @@ class Forks:
 def forking() -> Iterator[Forks]:
     """Starts the process that forks. Arrow's allocator would have a thread of its own, and so would OpenBLAS."""
     environment = {**os.environ, "JE_ARROW_MALLOC_CONF": "background_thread:false", "OPENBLAS_NUM_THREADS": "1"}
+    environment["TOKENIZERS_PARALLELISM"] = "false"
     command = [sys.executable, "-c", "from tests.chaos.forks import serve; serve()"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         yield Forks(process)
@@ -176,7 +187,6 @@ def _answer(request: Request, content_hash: str, pipe: int) -> None:
 
 
 def _run(request: Request, content_hash: str, calls: list[Call]) -> Reply:
-    from pipelines import word_count
     from pipelines.engines.job import Job, Report
     from pipelines.engines.local import Local
     from pipelines.run import run
@@ -189,8 +199,35 @@ def _run(request: Request, content_hash: str, calls: list[Call]) -> Reply:
         def run(self, job: Job, plan: Plan, *, report: Report) -> tuple[list[Entry], list[Entry]]:
             return Local(1).run(job, plan, report=report)
 
+    job = _records(request) if request.vocabulary else _word_count(request, content_hash)
+    for name in KILLED_AT:
+        setattr(os, name, _watched(name, getattr(os, name), calls, request.kill))
+    outcome = run(job, engine=InProcess(request.workers), fresh=request.fresh)
+    shards = outcome.run["shards"]
+    return Reply(repeated=outcome.repeated, shards=(shards["counted"], shards["kept"]))
+
+
+def _records(request: Request) -> Any:
+    from pipelines.records import Records
+    from pipelines.task_options import TaskOptions
+    from transforms.splits import Splits
+
+    assert request.vocabulary is not None
+    return Records(
+        tuple(("", given) for given in request.inputs),
+        request.directory,
+        TaskOptions("text-classification", request.vocabulary),
+        splits=Splits((("train", 0.5), ("dev", 0.5)), files=2),
+        shard_bytes=request.shard_bytes,
+        max_bad_records="50%",
+    )
+
+
+def _word_count(request: Request, content_hash: str) -> Any:
+    from pipelines import word_count
+
     word_count.WORDS_A_PART = request.words_a_part
-    job = word_count.WordCount(
+    return word_count.WordCount(
         request.inputs,
         request.directory,
         content_hash,
@@ -200,11 +237,6 @@ def _run(request: Request, content_hash: str, calls: list[Call]) -> Reply:
         shard_bytes=request.shard_bytes,
         max_bad_records="50%",
     )
-    for name in KILLED_AT:
-        setattr(os, name, _watched(name, getattr(os, name), calls, request.kill))
-    outcome = run(job, engine=InProcess(request.workers), fresh=request.fresh)
-    shards = outcome.run["shards"]
-    return Reply(repeated=outcome.repeated, shards=(shards["counted"], shards["kept"]))
 
 
 def _watched(name: str, call: Callable[..., Any], calls: list[Call], kill: Kill | None) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transforms.tasks.task import TASKS
 from transforms.tfrecord import PIECE_BYTES, Feature, decode_example, encode_example, encode_lists, frame, read_frames
 
 integers = st.lists(st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(-3, 300), max_size=20)
@@ -52,6 +53,12 @@ def test_examples_are_tensorflows_bytes(tf: Any, values: dict[str, Feature]) -> 
     assert encode_example(values) == example(tf, values).SerializeToString(deterministic=True)
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_records_of_every_task_have_tensorflows_order(tf: Any, task: str) -> None:
+    values: dict[str, Feature] = {name: [name.encode()] for name in TASKS[task].schema}
+    assert encode_example(values) == example(tf, values).SerializeToString(deterministic=True)
+
+
 @given(lists=st.lists(integers, max_size=5))
 def test_lists_encoded_at_once_are_tensorflows_bytes(tf: Any, lists: list[list[int]]) -> None:
     values = np.array([number for numbers in lists for number in numbers], np.int64)
@@ -85,7 +92,7 @@ def test_what_tensorflow_reads_of_any_bytes_is_read_alike_or_refused(tf: Any, da
     except ValueError:
         return
     read = tf.train.Example.FromString(data)
-    assert set(found) == set(read.features.feature)
+    assert found.keys() == read.features.feature.keys()
 
 
 FILES: list[Sequence[bytes]] = [

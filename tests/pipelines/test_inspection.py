@@ -31,7 +31,7 @@ from transforms.splits import Splits
 pytestmark = pytest.mark.usefixtures("unsynced")
 
 SHOWN = {
-    "text-classification": ["北京大学", "甲  0-4", "6 tokens  [CLS]|北|京|大|学|[SEP]"],
+    "text-classification": ["北京大学", "    甲", "6 tokens  [CLS]|北|京|大|学|[SEP]"],
     "relation-extraction": ["《甲》是上海的", "甲  0 作者_@value subject  1-2", "中国  1 国家_@value object  7-9"],
     "event-extraction": ["大学生在北京发了标题", "发  0 发  6-7", "北京  0 地  4-6"],
     "entity-linking": ["北京大学在北京", "北京大学  12  0-4", "北京  NIL  5-7", "entities  12, NIL"],

@@ -73,7 +73,7 @@ def test_another_salt_draws_anew() -> None:
 
 
 def test_no_hash_falls_behind_the_last_share() -> None:
-    for shares in (SHARES, (("a", 0.1),) * 0 + tuple((f"s{number}", 0.1) for number in range(10))):
+    for shares in (SHARES, tuple((f"s{number}", 0.1) for number in range(10))):
         assert Splits(shares)._drawn(1.0) == shares[-1][0]
         assert Splits(shares)._drawn(0.0) == shares[0][0]
 

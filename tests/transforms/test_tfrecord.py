@@ -104,7 +104,7 @@ def test_bytes_that_are_no_varints(data: bytes, message: str) -> None:
 @given(features)
 def test_an_example_is_what_it_was(values: dict[str, Feature]) -> None:
     found = decode_example(encode_example(values))
-    assert list(found) == sorted(values)
+    assert found.keys() == values.keys()
     for name, value in values.items():
         if isinstance(value, np.ndarray):
             assert isinstance(found[name], np.ndarray)
@@ -139,9 +139,9 @@ def test_arrays_of_other_types_are_stored_as_int64_and_float32(given_: Feature, 
     assert (found.dtype, found.tolist()) == (stored.dtype, stored.tolist())
 
 
-def test_features_stand_in_the_order_of_their_utf_8_bytes() -> None:
-    encoded = encode_example({name: [b"x"] for name in ("\U00020000", "￥", "b", "", "a")})
-    assert list(decode_example(encoded)) == ["", "a", "b", "￥", "\U00020000"]
+def test_features_stand_in_the_order_of_their_utf_8_bytes_and_longer_ones_first() -> None:
+    encoded = encode_example({name: [b"x"] for name in ("\U00020000", "￥", "id", "", "a", "ids", "id中")})
+    assert list(decode_example(encoded)) == ["a", "ids", "id中", "id", "￥", "\U00020000", ""]
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_an_offset_inside_of_a_record_is_damage() -> None:
 
 def test_a_length_that_no_message_has_is_damage() -> None:
     length = struct.pack("<Q", LARGEST_RECORD)
-    with pytest.raises(RecordError, match="byte 0"):
+    with pytest.raises(RecordError, match=r"^a\.tfrecord: damaged: no record begins at byte 0"):
         read(length + struct.pack("<I", masked_crc(length)) + bytes(20))
 
 
