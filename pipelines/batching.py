@@ -126,10 +126,7 @@ class Batches:
             length: [Place(*place) for place in position["waiting"].get(str(length), [])] for length in batching.lengths
         }
         self._rows = {
-            length: [
-                self._row(data_set.read(raw), place)
-                for place, raw in zip(places, self._shuffle.fetch(places), strict=True)
-            ]
+            length: [self._row(data_set.read(raw), place) for place, raw in self._shuffle.fetch(places)]
             for length, places in self._waiting.items()
         }
         self._position: Callable[[], dict[str, Any]] = lambda: dict(position)

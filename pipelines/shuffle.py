@@ -43,8 +43,9 @@ class Shuffle:
         self._data_set, self._files = data_set, data_set.files(split)
         self._seed, self._most, self._buffer = seed, open_files, buffer
         self._content = digest([part["sha256"] for part in data_set.manifest["parts"] if part["name"] in self._files])
-        position = position or self._first
-        if position["content"] != self._content:
+        counts = dict.fromkeys(("epoch", "next", "turn", "draws"), 0)
+        position = position or {**counts, "content": self._content, "open": [], "held": []}
+        if position.get("content") != self._content:
             raise InputError(
                 f"{data_set.directory}: split {split} has other records than when this was stopped: begin anew, or "
                 "bring those back"
@@ -52,13 +53,7 @@ class Shuffle:
         self._begin(position["epoch"], draws=position["draws"])
         self._next, self._turn = position["next"], position["turn"]
         self._open = [_Reading(data_set, self._files, file, offset) for file, offset in position["open"]]
-        held = [Place(*place) for place in position["held"]]
-        self._held = list(zip(held, self.fetch(held), strict=True))
-
-    @property
-    def _first(self) -> dict[str, Any]:
-        counts = dict.fromkeys(("epoch", "next", "turn", "draws"), 0)
-        return {**counts, "content": self._content, "open": [], "held": []}
+        self._held = self.fetch([Place(*held) for held in position["held"]])
 
     def _begin(self, epoch: int, *, draws: int = 0) -> None:
         self._epoch, self._draws = epoch, draws
@@ -76,22 +71,18 @@ class Shuffle:
         content = self._content
         return lambda: {**counts, "content": content, "open": opened, "held": [list(place) for place, _ in held]}
 
-    def fetch(self, places: Sequence[Place]) -> list[bytes]:
-        """The records at places; each file is read once, from the first to the last that is wanted of it."""
-        wanted: dict[int, set[int]] = {}
-        for place in places:
-            wanted.setdefault(place.file, set()).add(place.offset)
-        found = {file: self._records(file, offsets) for file, offsets in wanted.items()}
-        return [found[place.file][place.offset] for place in places]
-
-    def _records(self, file: int, offsets: set[int]) -> dict[int, bytes]:
-        last, found = max(offsets), dict[int, bytes]()
-        for offset, record in self._data_set.frames(self._files[file], offset=min(offsets)):
-            if offset in offsets:
-                found[offset] = record
-            if offset >= last:
-                break
-        return found
+    def fetch(self, places: Sequence[Place]) -> list[tuple[Place, bytes]]:
+        """The records at places, in their order; each file is read once, up to the last of them."""
+        found: dict[tuple[int, int], bytes] = {}
+        for file in {place.file for place in places}:
+            wanted = {place.offset for place in places if place.file == file}
+            for offset, record in self._data_set.frames(self._files[file], offset=min(wanted)):
+                if offset in wanted:
+                    found[file, offset] = record
+                    wanted.remove(offset)
+                if not wanted:
+                    break
+        return [(place, found[place.file, place.offset]) for place in places]
 
     def __iter__(self) -> Iterator[tuple[Place, bytes]]:
         return self

@@ -46,7 +46,7 @@ def test_every_record_comes_once_a_pass(records: DataSet, seed: int, open_files:
 def test_a_place_is_where_the_record_lies(records: DataSet) -> None:
     shuffle = Shuffle(records, "train", seed=3)
     for place, raw in taken(shuffle, COUNT):
-        assert shuffle.fetch([place]) == [raw]
+        assert shuffle.fetch([place]) == [(place, raw)]
 
 
 def test_orders_differ_between_passes_and_seeds_and_are_repeated(records: DataSet) -> None:
