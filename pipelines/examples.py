@@ -73,7 +73,9 @@ class ShardRecords:
 
     def _checked(self, example: Example, tokens: Sequence[Tokens]) -> Iterator[Record]:
         for record in self.task.records(example, tokens):
-            check(record, schema=held_schema(self.task), labels=self.task.labels)
+            held = held_schema(self.task)
+            most = self.task.max_length if held is self.task.schema else None  # what is packed later may be longer
+            check(record, schema=held, labels=self.task.labels, max_length=most)
             for name, kind in self.task.schema.items():
                 if kind is Kind.TEXTS and (wrong := _not_text(record[name])):
                     raise BadRecord(f"{name}: {wrong}")

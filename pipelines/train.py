@@ -157,6 +157,11 @@ class _Run:
                 check_vocabulary(checkpoint, size=size, sha256=task.vocabulary.sha256)
                 config = checkpoint.config
             config = EncoderConfig.of({**asdict(config), **dict(options.changes), "vocabulary_size": size})
+            if config.positions < task.max_length:
+                raise InputError(
+                    f"{options.records}: records of up to {task.max_length} tokens, the encoder takes "
+                    f"{config.positions}: make them with --max-length {config.positions}"
+                )
             model = self.how.model(Encoder(config), self.data_set)
             if options.init is not None:
                 load(model, checkpoint, fresh_head=True)

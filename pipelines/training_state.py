@@ -18,7 +18,7 @@ _PROGRESS = "progress"
 
 def save_state(directory: Path, model: keras.Model, progress: dict[str, Any]) -> None:
     """Commits weights, random state and optimizer of a model, and what JSON tells of the run's progress."""
-    arrays = {f"{number}": keras.ops.convert_to_numpy(value) for number, value in enumerate(_variables(model))}
+    arrays = {f"{number}": value.numpy() for number, value in enumerate(_variables(model))}
     arrays[_PROGRESS] = np.frombuffer(json.dumps(progress).encode(), np.uint8)
     content = io.BytesIO()
     np.savez(content, **arrays)

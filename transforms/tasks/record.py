@@ -52,7 +52,9 @@ def content_id(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def check(record: Record, *, schema: Schema, labels: Mapping[str, Sequence[str]]) -> None:
+def check(
+    record: Record, *, schema: Schema, labels: Mapping[str, Sequence[str]], max_length: int | None = None
+) -> None:
     """Raises BadRecord for a record that is not as its schema says.
 
     Features must be those of the schema, those of tokens as many as tokens, and labels known, or such as a list of
@@ -62,6 +64,8 @@ def check(record: Record, *, schema: Schema, labels: Mapping[str, Sequence[str]]
     """
     if record.keys() != schema.keys():
         raise BadRecord(f"features {sorted(record.keys() ^ schema.keys())} are missing or too many")
+    if max_length is not None and len(record["ids"]) > max_length:
+        raise BadRecord(f"{len(record['ids'])} tokens, more than {max_length}")
     for name, known in labels.items():
         values = record[name] if schema[name] is Kind.LABELS else [record[name]]
         if unknown := set(values).difference(known):
