@@ -146,6 +146,7 @@ HALVES: dict[str, tuple[str, Any]] = {
     "entity": ("entity-linking", {**LINKED, "mention_data": [{**LINKED["mention_data"][0], "kb_id": HALF}]}),  # type: ignore[dict-item]
     "trigger": ("event-extraction", {**EVENT, "event_list": [{**EVENT["event_list"][0], "trigger": HALF}]}),  # type: ignore[dict-item]
     "label": ("event-extraction", {**EVENT, "event_list": [{**EVENT["event_list"][0], "event_type": HALF}]}),  # type: ignore[dict-item]
+    "slot": ("relation-extraction", {**RELATION, "spo_list": [{**RELATION["spo_list"][0], "object": {HALF: "中国人"}}]}),  # type: ignore[dict-item, index]
 }  # fmt: skip
 
 
@@ -153,7 +154,7 @@ HALVES: dict[str, tuple[str, Any]] = {
 def test_half_characters_are_dead_letters(tmp_path: Path, place: str) -> None:
     """JSON's escapes may stand for half of a surrogate pair, which is no text."""
     name, row = HALVES[place]
-    good = LINKED if name == "entity-linking" else EVENT
+    good = {"entity-linking": LINKED, "event-extraction": EVENT, "relation-extraction": RELATION}[name]
     (tmp_path / "a.json").write_text(f"{json.dumps(row)}\n{json.dumps(good)}\n")
     found = made_of(tmp_path, name, tmp_path / "a.json", schema=schema_of(tmp_path, name))
     assert len(rows_of(found)) == 1
@@ -168,7 +169,8 @@ def test_half_an_answer_is_a_dead_letter(tmp_path: Path) -> None:
     paragraph = {**READING["data"][0]["paragraphs"][0], "qas": [question]}
     (tmp_path / "a.json").write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}))
     found = made_of(tmp_path, "reading-comprehension", tmp_path / "a.json", Reading(format="document"))
-    assert reasons(found.dead) == [(0, f"answers: character 0 of {HALF!r} is half of a surrogate pair, no text")]
+    wrong = "question q1: field 'text': character 0 is half of a surrogate pair, no text"
+    assert reasons(found.dead) == [(0, wrong)]
 
 
 @given(
