@@ -47,7 +47,8 @@ def _lines(task: Any, record: Record) -> Iterator[Text]:
     if "question" in record:
         yield Text.assemble(("question  ", "dim"), record["question"].translate(_SIGNS))
     if text is not None:
-        yield _marked(text.translate(_SIGNS), list(task.marks(record)))
+        marks = [(begin, end, meaning.translate(_SIGNS)) for begin, end, meaning in task.marks(record)]
+        yield _marked(text.translate(_SIGNS), marks)
     for name, kind in task.schema.items():
         if kind in (Kind.TEXTS, Kind.INTEGER) and len(record[name] if kind is Kind.TEXTS else "1"):
             value = ", ".join(record[name]) if kind is Kind.TEXTS else str(record[name])

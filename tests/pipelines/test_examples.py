@@ -146,7 +146,7 @@ HALVES: dict[str, tuple[str, Any]] = {
     "entity": ("entity-linking", {**LINKED, "mention_data": [{**LINKED["mention_data"][0], "kb_id": HALF}]}),  # type: ignore[dict-item]
     "trigger": ("event-extraction", {**EVENT, "event_list": [{**EVENT["event_list"][0], "trigger": HALF}]}),  # type: ignore[dict-item]
     "label": ("event-extraction", {**EVENT, "event_list": [{**EVENT["event_list"][0], "event_type": HALF}]}),  # type: ignore[dict-item]
-    "slot": ("relation-extraction", {**RELATION, "spo_list": [{**RELATION["spo_list"][0], "object": {HALF: "中国人"}}]}),  # type: ignore[dict-item, index]
+    "slot": ("relation-extraction", {**RELATION, "spo_list": [{**RELATION["spo_list"][0], "object": {HALF: "人"}}]}),  # type: ignore[dict-item]
 }  # fmt: skip
 
 
