@@ -41,7 +41,7 @@ def test_a_simulation(tmp_path: Path) -> None:
     assert found["pairs"].to_pylist() == [20_000, 20_000]
     assert "20,000 pairs each" in told.out
     assert f"report: {out}/report.html" in told.out
-    assert told.err.startswith("hanmill: 4 shards to count, 4.2 MB\n")
+    assert told.err.startswith("hanmill: 4 shards to draw, 4.2 MB\n")
     assert "40,000 pairs" in told.err
     assert run_json(out)["pairs_per_second"] > 0
     again = done(angles("--dimensions", "3,10", "--pairs", 20_000, "--seed", 5, "--out", out))
@@ -50,7 +50,7 @@ def test_a_simulation(tmp_path: Path) -> None:
     assert table in again.out
     assert done(hanmill("show", out)).out == table
     status = done(hanmill("status", out)).out
-    assert "4 shards counted: 40,000 pairs\n" in status
+    assert "4 shards done: 40,000 pairs\n" in status
     assert "\n2 parts, " in status
     assert done(hanmill("verify", out)).out == f"{out}: every file is as it was written\n"
 
@@ -64,7 +64,7 @@ def test_embeddings(tmp_path: Path) -> None:
     assert (out / "report.html").exists()
     assert pq.read_table(out / "isotropy.parquet")["pairs"].to_pylist() == [1770, 1770]
     assert "effective dimension" in done(hanmill("show", out)).out
-    assert "1 shards counted: 3,540 pairs" in done(hanmill("status", out)).out
+    assert "1 shards done: 3,540 pairs" in done(hanmill("status", out)).out
     told = done(angles("--embeddings", tmp_path / "v.npy", "--out", out, "--no-report"))
     assert told.out.startswith(f"{out}: up to date")
 
@@ -138,7 +138,7 @@ main()
 def test_options_after_the_dashes_are_for_jobs(tmp_path: Path) -> None:
     result = hanmill("status", tmp_path, "--", "--runner=x")
     assert result.code == 2
-    assert "--runner=x: only --engine beam of count and angles takes options after --" in result.err
+    assert "--runner=x: only a job with `--engine beam` takes options after --" in result.err
 
 
 def test_an_interrupted_simulation_goes_on(tmp_path: Path) -> None:

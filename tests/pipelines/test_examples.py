@@ -169,8 +169,7 @@ def test_half_an_answer_is_a_dead_letter(tmp_path: Path) -> None:
     paragraph = {**READING["data"][0]["paragraphs"][0], "qas": [question]}
     (tmp_path / "a.json").write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}))
     found = made_of(tmp_path, "reading-comprehension", tmp_path / "a.json", Reading(format="document"))
-    wrong = "question q1: field 'text': character 0 is half of a surrogate pair, no text"
-    assert reasons(found.dead) == [(0, wrong)]
+    assert reasons(found.dead) == [(0, "question q1: field 'text': character 0 is half of a surrogate pair, no text")]
 
 
 @given(
