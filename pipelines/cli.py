@@ -15,7 +15,7 @@ import typer  # noqa: E402  the clock starts before the imports, as a user's doe
 from pipelines.bench.commands import bench  # noqa: E402
 from pipelines.commands.angles import angles  # noqa: E402
 from pipelines.commands.count import count  # noqa: E402
-from pipelines.commands.options import EXIT_CODES, Directory, Invocation  # noqa: E402
+from pipelines.commands.options import EXIT_CODES, Directory, Invocation, needing  # noqa: E402
 from pipelines.commands.records import inspect, records  # noqa: E402
 from pipelines.commands.train import train  # noqa: E402
 from pipelines.commands.vocab import vocab  # noqa: E402
@@ -53,7 +53,8 @@ def verify(directory: Directory) -> None:
 
     wrong = verify_output(directory)
     if (read_manifest(directory) or {}).get("job") == "records":
-        from pipelines.inspection import verify_records
+        with needing("records", command="hanmill verify"):
+            from pipelines.inspection import verify_records
 
         wrong += verify_records(directory)
     if wrong:

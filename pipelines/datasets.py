@@ -1,6 +1,5 @@
 """Records as they are read again, in order; needs neither TensorFlow nor Arrow."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
@@ -8,7 +7,7 @@ from typing import IO, Any
 import numpy as np
 
 from pipelines.errors import InputError
-from pipelines.storage.manifest import MANIFEST, SUCCESS
+from pipelines.storage.manifest import MANIFEST, SUCCESS, parse_manifest
 from pipelines.storage.paths import open_path
 from transforms.tasks.record import Kind, Record, Schema
 from transforms.tasks.task import TASKS, Task
@@ -29,10 +28,12 @@ class DataSet:
     def open(directory: str) -> "DataSet":
         """Raises InputError where there is none."""
         try:
-            with open_path(f"{directory}/{SUCCESS}"), open_path(f"{directory}/{MANIFEST}") as file:
-                manifest = json.load(file)
-        except (OSError, ValueError) as error:
+            with open_path(f"{directory}/{SUCCESS}") as success, open_path(f"{directory}/{MANIFEST}") as file:
+                manifest = parse_manifest(file.read(), success.read())
+        except OSError as error:
             raise InputError(f"{directory}: no finished output there ({error}): run hanmill records again") from error
+        if manifest is None:
+            raise InputError(f"{directory}/{MANIFEST}: differs from what {SUCCESS} says: run hanmill records again")
         if manifest.get("job") != "records":
             raise InputError(f"{directory}: holds no records but the output of {manifest.get('job')}")
         return DataSet(str(directory), manifest)
@@ -80,8 +81,10 @@ class DataSet:
             with open_path(path) as file:
                 file.seek(offset)
                 yield from read_frames(file, name=path, offset=offset)
-        except (RecordError, OSError) as error:
+        except RecordError as error:
             raise InputError(f"{error}") from error
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}") from error
 
     def records(self, split: str) -> Iterator[Record]:
         """The records of a split, in the order of its files."""

@@ -62,8 +62,6 @@ class ShardRecords:
                 continue
             try:
                 for example in self.task.examples(whole[begin:end].rstrip("\r\n"), batch.labels[document]):
-                    if isinstance(example, Example):
-                        example = _readable(example)
                     if isinstance(example, BadRecord):
                         self.dead.append(batch.dead_letter(document, str(example)))
                     else:
@@ -76,9 +74,6 @@ class ShardRecords:
             held = held_schema(self.task)
             most = self.task.max_length if held is self.task.schema else None  # what is packed later may be longer
             check(record, schema=held, labels=self.task.labels, max_length=most)
-            for name, kind in self.task.schema.items():
-                if kind is Kind.TEXTS and (wrong := _not_text(record[name])):
-                    raise BadRecord(f"{name}: {wrong}")
             yield record
 
     def _count(self, records: Sequence[Record]) -> None:
@@ -98,22 +93,6 @@ class ShardRecords:
             return []
         table = pa.concat_tables(tables)
         return [table.take(pc.sort_indices(table, sort_keys=BY_KEY))]
-
-
-def _readable(example: Example) -> Example | BadRecord:
-    """The example, or what is wrong with its text."""
-    wrong = _not_text((example.id, *example.texts))
-    return BadRecord(wrong) if wrong else example
-
-
-def _not_text(values: Sequence[str]) -> str:
-    """What is wrong with strings that cannot be written: JSON's escapes may stand for half a character."""
-    for value in values:
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            return f"character {error.start} of {value[:40]!r} is half of a surrogate pair, no text"
-    return ""
 
 
 def held_schema(task: Task) -> Schema:

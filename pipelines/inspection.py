@@ -18,6 +18,11 @@ from transforms.tfrecord import RecordError, read_frames
 from transforms.vocabulary import SPECIAL_TOKENS
 
 _CHARACTERS, _TOKENS = 400, 256  # that are shown of a record
+# What a terminal would obey is shown by signs for it, one for one, so that spans stay where they are.
+_SIGNS = {
+    **{control: 0x2400 + control for control in range(0x20) if chr(control) not in "\n\t"},
+    **dict.fromkeys(range(0x7F, 0xA0), 0xFFFD),
+}
 _COLOURS = ("green", "yellow", "cyan", "magenta", "blue", "red")
 
 
@@ -29,7 +34,7 @@ def show_records(directory: Path, *, split: str | None, count: int, skip: int) -
     task = data_set.task()
     console, shown = Console(), 0
     for number, record in enumerate(islice(data_set.records(split), skip, skip + count), skip):
-        console.rule(Text(f"{split} {number:,}  {record['id']}"), align="left")
+        console.rule(Text(f"{split} {number:,}  {record['id'].translate(_SIGNS)}"), align="left")
         for part in _lines(task, record):
             console.print(part)
         shown += 1
@@ -40,13 +45,14 @@ def show_records(directory: Path, *, split: str | None, count: int, skip: int) -
 def _lines(task: Any, record: Record) -> Iterator[Text]:
     text = record.get("context", record.get("text"))
     if "question" in record:
-        yield Text.assemble(("question  ", "dim"), record["question"])
+        yield Text.assemble(("question  ", "dim"), record["question"].translate(_SIGNS))
     if text is not None:
-        yield _marked(text, list(task.marks(record)))
+        marks = [(begin, end, meaning.translate(_SIGNS)) for begin, end, meaning in task.marks(record)]
+        yield _marked(text.translate(_SIGNS), marks)
     for name, kind in task.schema.items():
         if kind in (Kind.TEXTS, Kind.INTEGER) and len(record[name] if kind is Kind.TEXTS else "1"):
             value = ", ".join(record[name]) if kind is Kind.TEXTS else str(record[name])
-            yield Text.assemble((f"{name}  ", "dim"), value)
+            yield Text.assemble((f"{name}  ", "dim"), value.translate(_SIGNS))
     yield _tokens(task, record)
 
 

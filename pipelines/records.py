@@ -10,14 +10,16 @@ from shutil import rmtree
 from typing import Any, ClassVar
 
 import pyarrow as pa
+import tokenizers
 
 from pipelines.data_set import describe_data_set, stem
-from pipelines.errors import InputError
+from pipelines.errors import EngineError, InputError
 from pipelines.examples import ShardRecords, held_schema
 from pipelines.installation import code_files, hash_of
-from pipelines.storage.commit import Whole, attempt, digest
+from pipelines.storage.commit import AttemptFile, Whole, attempt, digest
 from pipelines.storage.dead_letters import check_bad_records, gather_dead_letters, most_bad, write_dead_letters
 from pipelines.storage.manifest import (
+    CONFIGURATION,
     PARTS,
     SHARDS,
     Describe,
@@ -27,12 +29,13 @@ from pipelines.storage.manifest import (
     clear,
     publish,
     read_entry,
+    read_json,
     reduce_fingerprint,
     retract,
     write_entry,
 )
 from pipelines.storage.readers import read_batches
-from pipelines.storage.record_tables import BY_KEY, encode_table, from_table, table_schema, to_table
+from pipelines.storage.record_tables import BY_KEY, by_key, encode_table, from_table, table_schema, to_table
 from pipelines.storage.resume import Plan, drop_others, make_plan, written
 from pipelines.storage.shards import Shard
 from pipelines.storage.sources import Reading, Source, discover
@@ -41,9 +44,12 @@ from pipelines.task_options import TaskOptions, open_task
 from pipelines.word_count import COUNTING
 from transforms.splits import Splits
 from transforms.tasks.masked_language_model import MaskedLanguageModel
-from transforms.tasks.record import Kind
+from transforms.tasks.record import Kind, Schema
 from transforms.tasks.task import Task
 from transforms.tfrecord import frame
+from transforms.wordpiece import WordPiece
+
+_PACKED_AT_ONCE = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ class Records:
         if fresh:  # not before it is known that there is something to write
             clear(self.directory)
         check_configuration(self.directory, self.configuration)
-        configuration = digest([self.configuration, code_version()])
+        configuration = digest([self.configuration, code_version(), tokenizers.__version__])
         return make_plan(
             self.directory, sources, configuration=configuration, workers=workers, shard_bytes=self.shard_bytes
         )
@@ -93,9 +99,8 @@ class Records:
             for source in discover([given], self.reading):
                 before = found.setdefault(source.place, replace(source, split=split))
                 if before.split != split:
-                    raise InputError(
-                        f"{source.place}: named for {before.split or 'no split'} and {split or 'for none'}"
-                    )
+                    first, second = before.split or "no split", split or "no split"
+                    raise InputError(f"{source.place}: named for {first} and {second}")
         return [found[place] for place in sorted(found)]
 
     def describes(self, manifest: dict[str, Any]) -> bool:
@@ -107,7 +112,7 @@ class Records:
 
     def map(self, shard: Shard) -> Entry:
         """Makes the records of a shard and commits a run for each output file, sorted by key."""
-        task, wordpiece = open_task(self.task)
+        task, wordpiece = self._open()
         made = ShardRecords(task, wordpiece, self.splits, replace_errors=self.reading.errors == "replace")
         for split, pieces in itertools.groupby(shard.slices, lambda piece: piece.source.split):
             for batch in read_batches(list(pieces), self.reading):
@@ -127,15 +132,15 @@ class Records:
         folder.mkdir(exist_ok=True)
         if (done := read_entry(folder, fingerprint)) is not None:
             return done
-        task, _ = open_task(self.task)
-        tables = [table for entry in entries for table in read_run(self.directory, entry.files[partition])]
-        table = pa.concat_tables([table_schema(held_schema(task)).empty_table(), *tables]).sort_by(BY_KEY)
-        records = list(_in_order(task, table, self._labels(entries)))
+        task, _ = self._open()
+        runs = (table for entry in entries for table in read_run(self.directory, entry.files[partition]))
+        table = pa.concat_tables([table_schema(held_schema(task)).empty_table(), *runs]).combine_chunks()
         name = f"{PARTS}/{fingerprint}.tfrecord"
         with attempt(self.directory / name) as file:
-            for piece in frame(records):
+            for piece in frame(_counted(_in_order(task, table, self._labels(entries)), file)):
                 file.write(piece)
-        entry = Entry(fingerprint, (File(name, file.sha256, file.size, len(records)),), {"records": len(records)})
+        part = File(name, file.sha256, file.size, file.records)
+        entry = Entry(fingerprint, (part,), {"records": part.records, "held": len(table)})
         write_entry(folder, entry)
         return entry
 
@@ -149,11 +154,13 @@ class Records:
         totals = Counter[str]()
         for entry in mapped:
             totals.update(entry.totals)
+        task, _ = self._open()
+        if totals["records"] != sum(entry.totals["held"] for entry in reduced):
+            raise EngineError(f"{self.directory}: runs and files differ in records: start anew with --fresh")
         retract(self.directory)
         dead_letters = gather_dead_letters(self.directory, mapped)
         bad, read = totals["dead_letters"], totals["documents"] + totals["dead_letters"]
         check_bad_records(self.directory, self.max_bad_records, bad=bad, read=read)
-        task, _ = open_task(self.task)
         parts, listed, splits = [], [], {}
         for split, numbers in self.splits.ranges.items():
             files = [reduced[number].files[0] for number in numbers]
@@ -181,6 +188,15 @@ class Records:
         rmtree(self.directory / PARTS, ignore_errors=True)
         return content
 
+    def _open(self) -> tuple[Task, WordPiece]:
+        """The task; raises InputError if its files are not those that the run began with."""
+        if read_json(self.directory / SHARDS / CONFIGURATION) != self.configuration:
+            raise InputError(
+                f"{self.task.vocabulary}, or a schema: changed while the run was on, or differs between workers: "
+                "start the run again"
+            )
+        return open_task(self.task)
+
     def _labels(self, entries: Sequence[Entry]) -> dict[str, list[str]]:
         """Features that are labels, and the labels: those of the schema, or else all that the data has."""
         task, _ = open_task(self.task)
@@ -194,14 +210,26 @@ class Records:
 def _in_order(task: Task, table: pa.Table, labels: Mapping[str, Sequence[str]]) -> Iterator[bytes]:
     """The records of an output file, serialized; those with one key, id and number by their content."""
     if isinstance(task, MaskedLanguageModel) and task.across:
-        packed = list(task.packed(from_table(table, held_schema(task))))
-        numbers = range(len(packed))
-        yield from encode_table(to_table(packed, task.schema, keys=numbers, numbers=numbers), task.schema, labels)
+        packed = task.packed(record for piece in by_key(table) for record in from_table(piece, held_schema(task)))
+        while some := list(itertools.islice(packed, _PACKED_AT_ONCE)):
+            numbers = range(len(some))
+            yield from encode_table(to_table(some, task.schema, keys=numbers, numbers=numbers), task.schema, labels)
         return
-    keys = zip(*(table[name].to_pylist() for name, _ in BY_KEY), strict=True)
-    encoded = zip(keys, encode_table(table, task.schema, labels), strict=True)
+    encoded = itertools.chain.from_iterable(_encoded(piece, task.schema, labels) for piece in by_key(table))
     for _, alike in itertools.groupby(encoded, lambda row: row[0]):
         yield from sorted(record for _, record in alike)
+
+
+def _encoded(table: pa.Table, schema: Schema, labels: Mapping[str, Sequence[str]]) -> Iterator[tuple[Any, bytes]]:
+    """Key, id and number of each record, and its message."""
+    keys = zip(*(table[name].to_pylist() for name, _ in BY_KEY), strict=True)
+    yield from zip(keys, encode_table(table, schema, labels), strict=True)
+
+
+def _counted(records: Iterator[bytes], file: AttemptFile) -> Iterator[bytes]:
+    for record in records:
+        file.records += 1
+        yield record
 
 
 @functools.cache

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipelines.datasets import DataSet
+from pipelines.errors import InputError
+from pipelines.storage.commit import digest
 
 _FRAME_BYTES = 16  # around a record in its file
 
@@ -22,7 +24,8 @@ class Shuffle:
     """Passes over a split, each in an order of its own; every record comes once in each.
 
     Files come in a random order, `open_files` of them are read in turn, and each record that is handed out is drawn
-    from `buffer` of them. `position`: what `mark` gave of a reading with the same arguments, to go on behind it.
+    from `buffer` of them. `position`: what `mark` gave of a reading with the same arguments, to go on behind it. Raises
+    ValueError for `open_files` or a `buffer` below 1, and InputError if the records are not those of the position.
     """
 
     def __init__(
@@ -35,9 +38,18 @@ class Shuffle:
         buffer: int = 8192,
         position: Mapping[str, Any] | None = None,
     ) -> None:
+        if min(open_files, buffer) < 1:
+            raise ValueError(f"{open_files} open files and a buffer of {buffer}: at least one of each")
         self._data_set, self._files = data_set, data_set.files(split)
         self._seed, self._most, self._buffer = seed, open_files, buffer
-        position = position or {"epoch": 0, "next": 0, "turn": 0, "open": [], "held": [], "draws": 0}
+        self._content = digest([part["sha256"] for part in data_set.manifest["parts"] if part["name"] in self._files])
+        counts = dict.fromkeys(("epoch", "next", "turn", "draws"), 0)
+        position = position or {**counts, "content": self._content, "open": [], "held": []}
+        if position.get("content") != self._content:
+            raise InputError(
+                f"{data_set.directory}: split {split} has other records than when this was stopped: begin anew, or "
+                "bring those back"
+            )
         self._begin(position["epoch"], draws=position["draws"])
         self._next, self._turn = position["next"], position["turn"]
         self._open = [_Reading(data_set, self._files, file, offset) for file, offset in position["open"]]
@@ -45,8 +57,8 @@ class Shuffle:
 
     def _begin(self, epoch: int, *, draws: int = 0) -> None:
         self._epoch, self._draws = epoch, draws
-        # Four numbers for each step of the counter.
-        self._random = np.random.Generator(np.random.Philox(key=(self._seed, epoch), counter=draws // 4))
+        # Four numbers for each step of the counter. Beside the seed stands 0 where a record's targets are drawn.
+        self._random = np.random.Generator(np.random.Philox(key=(self._seed, epoch + 1), counter=draws // 4))
         self._random.random(draws % 4)
         self._order = np.random.default_rng((self._seed, epoch)).permutation(len(self._files)).tolist()
         self._next = self._turn = 0
@@ -56,7 +68,8 @@ class Shuffle:
         held = self._held.copy()
         counts = {"epoch": self._epoch, "next": self._next, "turn": self._turn, "draws": self._draws}
         opened = [[reading.file, reading.offset] for reading in self._open]
-        return lambda: {**counts, "open": opened, "held": [list(place) for place, _ in held]}
+        content = self._content
+        return lambda: {**counts, "content": content, "open": opened, "held": [list(place) for place, _ in held]}
 
     def fetch(self, places: Sequence[Place]) -> list[tuple[Place, bytes]]:
         """The records at places, in their order; each file is read once, up to the last of them."""

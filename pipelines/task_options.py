@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from pipelines.errors import InputError, UsageError
 from pipelines.tally import load_dictionary
 from transforms.segmentation import Segmenter
 from transforms.tasks.reading_comprehension import largest_stride
+from transforms.tasks.record import check_label
 from transforms.tasks.task import TASKS, Task
 from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import WordPiece
@@ -104,6 +106,8 @@ def _open_task(options: TaskOptions, words: bytes, schema: bytes | None) -> tupl
     if schema is not None:
         try:
             labels = kind.read_labels(schema)
+            for label in itertools.chain.from_iterable(labels.values()):
+                check_label(label)
         except ValueError as error:
             raise InputError(f"{options.schema}: {error}") from error
         if not all(labels.values()):

@@ -115,11 +115,12 @@ class WordPiece:
         """The tokens of the distinct runs, and which of them each run is."""
         numbers: dict[str, int] = {}
         chosen = np.fromiter((numbers.setdefault(run, len(numbers)) for run in runs), np.int64, len(runs))
-        missing = [run for run in numbers if run not in self._kept]
+        kept = self._kept  # another thread may begin a new one meanwhile
+        missing = [run for run in numbers if run not in kept]
         cut = dict(zip(missing, self._library.tokenize(missing), strict=True))
-        found = [cut[run] if run in cut else self._kept[run] for run in numbers]
-        if len(self._kept) + len(cut) > MOST_KEPT:
-            self._kept.clear()
+        found = [cut[run] if run in cut else kept[run] for run in numbers]
+        if len(kept) + len(cut) > MOST_KEPT:
+            self._kept = {}
         # Copies, as a view would keep the arrays of a whole call.
         short = ((run, tokens) for run, tokens in cut.items() if len(run) <= LONGEST_KEPT)
         self._kept.update(

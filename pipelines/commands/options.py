@@ -1,6 +1,7 @@
 """Options that several commands share: their types for the command line, and the values made of them."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -137,6 +138,15 @@ def parse_number(text: str, option: str) -> int:
     except ValueError:
         pass
     raise UsageError(f"{option} {text}: not a whole number; write 1000, or 1e3")
+
+
+@contextlib.contextmanager
+def needing(extra: str, *, command: str) -> Iterator[None]:
+    """Around imports: raises UsageError that names the extra with a package that is not there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{command} needs the package {error.name}: pip install 'hanmill[{extra}]'") from None
 
 
 def parse_size(text: str, option: str) -> int:

@@ -78,16 +78,20 @@ def records(
     """
     from pipelines.commands.run import run_job, tell_outcome
     from pipelines.progress import tell
-    from pipelines.records import Records
     from pipelines.storage.dead_letters import check_limit
     from pipelines.tally import prepare
-    from pipelines.task_options import TaskOptions
-    from transforms.tasks.task import TASKS
+
+    with shared.needing("records", command="hanmill records"):
+        from pipelines.records import Records
+        from pipelines.task_options import TaskOptions
+        from transforms.tasks.task import TASKS
 
     reads = TASKS[task.value].reads
     if reads != "texts":
         if format is not shared.FormatName.AUTO:
             raise UsageError(f"--format {format.value}: {task.value} is always read as JSON {reads}")
+        if (text_field, label_field, id_field) != ("text", "label", "id"):
+            raise UsageError(f"--text-field, --label-field, --id-field: {task.value} has the fields of its own format")
         format = shared.FormatName.LINES if reads == "lines" else shared.FormatName.DOCUMENT
     reading = shared.reading_options(
         encoding=encoding,
@@ -163,6 +167,7 @@ def inspect(
     skip: Annotated[int, typer.Option(min=0, help="How many to pass by before.")] = 0,
 ) -> None:
     """Show records as a person reads them: tokens, and spans marked in the text."""
-    from pipelines.inspection import show_records
+    with shared.needing("records", command="hanmill inspect"):
+        from pipelines.inspection import show_records
 
     show_records(directory, split=split, count=records, skip=skip)

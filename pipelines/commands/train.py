@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.commands.options import Fresh
-from pipelines.errors import UsageError
+from pipelines.commands.options import Fresh, needing
 
 
 class TrainedName(StrEnum):
@@ -58,11 +57,9 @@ def train(
         "dropout": dropout,
         "attention_dropout": dropout,
     }
-    try:
+    with needing("train", command="hanmill train"):
         from pipelines.train import BEST, TrainOptions
         from pipelines.train import train as run
-    except ModuleNotFoundError as error:
-        raise UsageError(f"hanmill train needs the package {error.name}: pip install 'hanmill[train]'") from None
     options = TrainOptions(
         records=records,
         out=out.absolute(),

@@ -97,9 +97,13 @@ def read_json(path: Path) -> Any:
 def read_manifest(directory: Path) -> Any:
     """The manifest of a finished output, or None if there is none, or not the one that `_SUCCESS` stands for."""
     try:
-        content, success = (directory / MANIFEST).read_bytes(), (directory / SUCCESS).read_bytes()
+        return parse_manifest((directory / MANIFEST).read_bytes(), (directory / SUCCESS).read_bytes())
     except OSError:
         return None
+
+
+def parse_manifest(content: bytes, success: bytes) -> Any:
+    """The manifest of a file's content, or None if it is not the one that the content of `_SUCCESS` stands for."""
     return json.loads(content) if success == _success(hashlib.sha256(content).hexdigest()) else None
 
 

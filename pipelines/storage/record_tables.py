@@ -21,6 +21,7 @@ _TYPES = {
 }
 KEYS = [("key", pa.uint64()), ("number", pa.int32())]
 BY_KEY = [("key", "ascending"), ("id", "ascending"), ("number", "ascending")]
+ROWS_AT_ONCE = 1 << 10  # what numbers take while they become messages is many times the table
 
 
 def to_table(records: Sequence[Record], schema: Schema, *, keys: Sequence[int], numbers: Sequence[int]) -> pa.Table:
@@ -44,6 +45,13 @@ def _column(values: Sequence[Any], kind: Kind) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
 
 
+def by_key(table: pa.Table) -> Iterator[pa.Table]:
+    """The rows in the order of their keys, so many at a time as are encoded at once."""
+    order = pc.sort_indices(table, sort_keys=BY_KEY)
+    for begin in range(0, len(table), ROWS_AT_ONCE):
+        yield table.take(order.slice(begin, ROWS_AT_ONCE))
+
+
 def encode_table(table: pa.Table, schema: Schema, labels: Mapping[str, Sequence[str]]) -> Iterator[bytes]:
     """The records of a table as `tf.train.Example` messages, in its order; labels as their places in `labels`."""
     columns = [_encoded(table[name].combine_chunks(), kind, labels.get(name, ())) for name, kind in schema.items()]
@@ -59,10 +67,10 @@ def _encoded(column: pa.Array, kind: Kind, labels: Sequence[str]) -> Sequence[Fe
             return column.cast(pa.list_(pa.binary())).to_pylist()  # type: ignore[no-any-return]
     lists = kind in (Kind.INTEGERS, Kind.LABELS)
     offsets = np.asarray(column.offsets, np.int64) if lists else np.arange(len(column) + 1)
-    values = column.values if lists else column
+    values = column.flatten() if lists else column
     if kind in (Kind.LABEL, Kind.LABELS):
         values = pc.index_in(values, value_set=pa.array(labels, pa.string()))
-    return encode_lists(np.asarray(values, np.int64), offsets)
+    return encode_lists(np.asarray(values, np.int64), offsets - offsets[0])
 
 
 def from_table(table: pa.Table, schema: Schema) -> Iterator[Record]:

@@ -50,8 +50,8 @@ def random_angles(dimensions: tuple[str, ...], directory: Path, /, *, shard_byte
 def records(inputs: tuple[str, ...], directory: Path, /, *, shard_bytes: int, task: str, **options: Any) -> Job:
     words = _dictionary_hash() if task == "masked-language-model" else ""
     made = TaskOptions(task, Path(inputs[0]).with_name(VOCABULARY), dictionary_hash=words, **options)
-    splits = Splits((("train", 0.8), ("dev", 0.2)), files=3)
-    named = tuple(("", given) for given in inputs)
+    splits = Splits((("train", 0.8), ("dev", 0.2)), named=("test",), files=3)
+    named = tuple(("test" if given.endswith("lines.txt") else "", given) for given in inputs)
     return Records(named, directory, made, splits=splits, shard_bytes=shard_bytes, max_bad_records="50%")
 
 

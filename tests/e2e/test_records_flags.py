@@ -249,6 +249,7 @@ def test_wrong_options(top: Path, arguments: list[str], code: int, message: str)
     [
         ("relation-extraction", [], "relation-extraction needs --schema FILE"),
         ("entity-linking", ["--format", "jsonl"], "--format jsonl: entity-linking is always read as JSON lines"),
+        ("entity-linking", ["--id-field", "name"], "--id-field: entity-linking has the fields of its own format"),
         ("reading-comprehension", ["--max-length", "128", "--stride", "94"], "--stride 94: at most 93"),
         ("translation", [], "'masked-language-model'"),
     ],

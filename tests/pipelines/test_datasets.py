@@ -1,5 +1,6 @@
 """A data set gives back what was written, from a folder or a URL, and says what is wrong with it."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -114,8 +115,17 @@ def test_an_output_that_is_not_finished(copied: Path, missing: str) -> None:
         DataSet.open(str(copied))
 
 
+def test_a_manifest_of_another_run(copied: Path) -> None:
+    """As a copy has it that was made while the output was replaced."""
+    (copied / "_SUCCESS").write_text("0\n")
+    with pytest.raises(InputError, match=r"manifest\.json: differs from what _SUCCESS says: run hanmill records again"):
+        DataSet.open(str(copied))
+
+
 def test_an_output_of_another_job(copied: Path) -> None:
-    (copied / "manifest.json").write_text(json.dumps({"job": "word_count"}))
+    content = json.dumps({"job": "word_count"}).encode()
+    (copied / "manifest.json").write_bytes(content)
+    (copied / "_SUCCESS").write_text(f"{hashlib.sha256(content).hexdigest()}\n")
     with pytest.raises(InputError, match=r"copied: holds no records but the output of word_count$"):
         DataSet.open(str(copied))
 

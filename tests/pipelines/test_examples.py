@@ -146,6 +146,7 @@ HALVES: dict[str, tuple[str, Any]] = {
     "entity": ("entity-linking", {**LINKED, "mention_data": [{**LINKED["mention_data"][0], "kb_id": HALF}]}),  # type: ignore[dict-item]
     "trigger": ("event-extraction", {**EVENT, "event_list": [{**EVENT["event_list"][0], "trigger": HALF}]}),  # type: ignore[dict-item]
     "label": ("event-extraction", {**EVENT, "event_list": [{**EVENT["event_list"][0], "event_type": HALF}]}),  # type: ignore[dict-item]
+    "slot": ("relation-extraction", {**RELATION, "spo_list": [{**RELATION["spo_list"][0], "object": {HALF: "人"}}]}),  # type: ignore[dict-item]
 }  # fmt: skip
 
 
@@ -153,7 +154,7 @@ HALVES: dict[str, tuple[str, Any]] = {
 def test_half_characters_are_dead_letters(tmp_path: Path, place: str) -> None:
     """JSON's escapes may stand for half of a surrogate pair, which is no text."""
     name, row = HALVES[place]
-    good = LINKED if name == "entity-linking" else EVENT
+    good = {"entity-linking": LINKED, "event-extraction": EVENT, "relation-extraction": RELATION}[name]
     (tmp_path / "a.json").write_text(f"{json.dumps(row)}\n{json.dumps(good)}\n")
     found = made_of(tmp_path, name, tmp_path / "a.json", schema=schema_of(tmp_path, name))
     assert len(rows_of(found)) == 1

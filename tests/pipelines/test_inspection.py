@@ -110,6 +110,21 @@ def test_what_a_terminal_would_take_for_styles_is_shown(tmp_path: Path, capsys: 
     assert "\n[bold]北京[/]:smile:\n" in shown
 
 
+def test_what_a_terminal_would_obey_is_a_sign(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One for one: spans stay where they are."""
+    mention = {"mention": "北京", "offset": "4", "kb_id": "\x1b]0;"}
+    row = {"text_id": "\x1b[2J", "text": "\x1b[2J北京\x9b\x00", "mention_data": [mention]}
+    options = task_options(tmp_path, "entity-linking")
+    source = write_lines(tmp_path / "a.json", [row])
+    made(Records((("", str(source)),), tmp_path / "out", options, LINES, Splits(files=1)))
+    show_records(tmp_path / "out", split=None, count=1, skip=0)
+    shown = capsys.readouterr().out
+    assert shown.startswith("train 0  ␛[2J ")
+    assert "\n␛[2J北京\ufffd␀\n  北京  ␛]0;  4-6\n" in shown
+    assert "entities  ␛]0;" in shown
+    assert {character for character in shown if not character.isprintable()} == {"\n"}
+
+
 def test_a_whole_output(tmp_path: Path) -> None:
     data_set(tmp_path, 9, files=3)
     assert verify_records(tmp_path / "out") == verify(tmp_path / "out") == []

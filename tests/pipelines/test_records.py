@@ -12,9 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines import records
 from pipelines.datasets import DataSet
-from pipelines.errors import BadRecordsError, InputError
+from pipelines.errors import BadRecordsError, EngineError, InputError
 from pipelines.records import Records
+from pipelines.storage import record_tables
 from pipelines.storage.manifest import PARTS, SHARDS, SUCCESS, listed, verify
 from pipelines.storage.sources import Reading
 from tests.pipelines.command import dead_letters, manifest
@@ -29,6 +31,7 @@ from tests.pipelines.made_records import (
     write_labelled,
     write_lines,
 )
+from tests.test_imports import ROOT, imported
 from transforms.splits import Splits
 from transforms.tasks.record import content_id
 from transforms.vocabulary import Vocabulary
@@ -317,6 +320,84 @@ def test_copies_of_a_text_stay_in_one_split(tmp_path: Path) -> None:
     found = found_in(tmp_path / "out")
     assert Counter(itertools.chain(*found.values())) == Counter(rows)
     assert sum(len({text for _, text in of_split}) for of_split in found.values()) == 9
+
+
+@pytest.mark.parametrize("name", ["text-classification", "masked-language-model"])
+def test_a_file_is_encoded_piece_by_piece(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the bytes that it has at once: copies of a text are told apart across pieces, texts packed across them."""
+    source = write_labelled(tmp_path / "a.tsv", [(label, f"第{number}") for number in range(9) for label in "甲乙丙"])
+    more = {"max_length": 12, "across": True} if name == "masked-language-model" else {}
+    job = Records((("", str(source)),), tmp_path / "one", task_options(tmp_path, name, **more), splits=Splits(files=2))
+    made(job)
+    monkeypatch.setattr(record_tables, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(records, "_PACKED_AT_ONCE", 1)
+    made(replace(job, directory=tmp_path / "two"))
+    assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
+    assert manifest(tmp_path / "one")["totals"]["records"] == (27 if name == "text-classification" else 9)
+
+
+@pytest.mark.parametrize("changed", ["vocabulary", "schema"])
+def test_files_that_change_under_a_run_are_told(tmp_path: Path, changed: str) -> None:
+    """Ids of one vocabulary beside another would be nobody's."""
+    schema = write_lines(tmp_path / "event_schema.json", EVENT_TYPES)
+    options = task_options(tmp_path, "event-extraction", schema=schema)
+    source = write_lines(tmp_path / "a.json", [EVENT, {**EVENT, "text": f"{EVENT['text']}。"}])
+    job = Records((("", str(source)),), tmp_path / "out", options, LINES, Splits(files=1), shard_bytes=100)
+    (tmp_path / "out" / SHARDS).mkdir(parents=True)
+    plan = job.plan(workers=1)
+    mapped = [job.map(shard) for shard in plan.shards]
+    reduced = [job.reduce(0, mapped)]
+    path = options.vocabulary if changed == "vocabulary" else schema
+    path.write_bytes(path.read_bytes() + ("龘\n" if changed == "vocabulary" else "\n").encode())
+    for task in (
+        lambda: job.map(plan.shards[0]),
+        lambda: job.reduce(0, mapped[:1]),
+        lambda: job.finish(plan, mapped, reduced, dict),
+    ):
+        with pytest.raises(InputError, match=r"changed while the run was on, or differs between workers: start the ru"):
+            task()
+    assert not (tmp_path / "out" / SUCCESS).exists()
+
+
+def test_records_that_are_missing_in_a_file_are_told(tmp_path: Path) -> None:
+    source = write_labelled(tmp_path / "a.tsv", numbered(9))
+    job = classification(tmp_path, tmp_path / "out", source, shard_bytes=50)
+    (tmp_path / "out" / SHARDS).mkdir(parents=True)
+    plan = job.plan(workers=1)
+    mapped = [job.map(shard) for shard in plan.shards]
+    reduced = [job.reduce(partition, mapped[1:]) for partition in range(job.partitions)]
+    with pytest.raises(EngineError, match=r"out: runs and files differ in records: start anew with --fresh$"):
+        job.finish(plan, mapped, reduced, dict)
+
+
+def test_labels_that_no_list_can_hold_are_dead_letters(tmp_path: Path) -> None:
+    """Labels stand one a line; `tensorflow_datasets` takes white space off, and leaves blank lines out."""
+    labels = ["甲", "a\nb", " 乙", "丙\r", "\u2003", "b c"]
+    source = write_lines(tmp_path / "a.jsonl", [{"text": "中国", "label": label} for label in labels])
+    made(classification(tmp_path, tmp_path / "out", source, max_bad_records="4"))
+    assert manifest(tmp_path / "out")["labels"] == {"label": ["b c", "甲"]}
+    assert (tmp_path / "out/label.labels.txt").read_text("utf-8") == "b c\n甲\n"
+    assert [letter["reason"] for letter in dead_letters(tmp_path / "out")] == [
+        f"label {label!r} is empty, or has white space around it or a line break in it" for label in labels[1:5]
+    ]
+
+
+def test_all_code_that_makes_records_is_in_their_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results of other code are not kept: every module that is imported to make them counts, but for a few."""
+    monkeypatch.setattr(records, "hash_of", set)
+    hashed: Any = records.code_version.__wrapped__()
+    # Errors and messages, what loads the dictionary (known by its hash), what is drawn when records are read.
+    others = {"pipelines/errors.py", "pipelines/tally.py", "pipelines/datasets.py", "transforms/masking.py"}
+    found, left = set[str](), ["pipelines/examples.py", "pipelines/task_options.py", "pipelines/data_set.py"]
+    while left:
+        name = left.pop()
+        found.add(name)
+        if name not in others:
+            modules = {module for _, module in imported((ROOT / name).read_text("utf-8"))}
+            paths = {f"{module.replace('.', '/')}.py" for module in modules}
+            left += [path for path in paths if (ROOT / path).exists() and path not in found]
+    assert len(found) > 20
+    assert {name for name in found - others if ROOT / name not in hashed} == set()
 
 
 def test_too_many_bad_records_leave_dead_letters_and_no_success(tmp_path: Path) -> None:

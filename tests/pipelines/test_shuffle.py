@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.datasets import DataSet
+from pipelines.errors import InputError
 from pipelines.shuffle import Place, Shuffle
 from tests.pipelines.made_records import classification, data_set, made, write_labelled
 from transforms.splits import Splits
@@ -77,6 +78,35 @@ def test_taken_up_again_it_goes_on(records: DataSet, cut: int, seed: int, open_f
     again = Shuffle(records, "train", position=position, **options)  # type: ignore[arg-type]
     assert again.mark()() == position
     assert taken(again, 2 * COUNT) == rest
+
+
+def test_a_position_in_other_records_is_refused(tmp_path: Path, records: DataSet) -> None:
+    """As when the data set grew meanwhile: bytes would stand for other records, or for none."""
+    shuffle = Shuffle(records, "train", seed=1)
+    taken(shuffle, 5)
+    position = shuffle.mark()()
+    grown = data_set(tmp_path, COUNT + 1, files=5)
+    with pytest.raises(InputError, match=rf"^{tmp_path}/out: split train has other records than when this was stopped"):
+        Shuffle(grown, "train", seed=1, position=position)
+    again = data_set(tmp_path / "again", COUNT, files=5)
+    assert taken(Shuffle(again, "train", seed=1, position=position), COUNT) == taken(shuffle, COUNT)
+
+
+def test_damage_before_a_place_is_told(tmp_path: Path) -> None:
+    found = data_set(tmp_path, 9, files=1)
+    (name,) = found.files("train")
+    content = bytearray((tmp_path / "out" / name).read_bytes())
+    first, second, third, *_ = [offset for offset, _ in found.frames(name)]
+    content[second + 14] ^= 1
+    (tmp_path / "out" / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"damaged: the record at byte {second}"):
+        Shuffle(found, "train", seed=1).fetch([Place(0, 0, third), Place(0, 0, first)])
+
+
+@pytest.mark.parametrize("options", [{"open_files": 0}, {"buffer": 0}])
+def test_nothing_to_draw_from(records: DataSet, options: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"at least one of each$"):
+        Shuffle(records, "train", seed=1, **options)
 
 
 def test_many_draws_cost_no_memory(records: DataSet) -> None:

@@ -37,8 +37,9 @@ def test_what_tasks_do_not_take(name: str, options: dict[str, Any], message: str
 
 
 def test_windows_that_fit_the_longest_question() -> None:
-    """At the limits of what is refused."""
+    """At the limits of what is refused; what is not asked for fits by itself."""
     assert TaskOptions("reading-comprehension", Path("v"), max_length=195).window_stride == DEFAULT_STRIDE == 128
+    assert TaskOptions("reading-comprehension", Path("v"), max_length=128).window_stride == 93
     assert TaskOptions("reading-comprehension", Path("v"), stride=445).window_stride == 445
 
 
@@ -105,6 +106,10 @@ def test_capitals_are_kept_where_the_vocabulary_has_them(tmp_path: Path) -> None
         (b"", r"s\.json: no label in it$"),
         (b'{"predicate": "x"}\n{"predicate"\n', r"s\.json: line 2: not JSON: "),
         (b"\xff", r"s\.json: .*utf-8"),
+        (
+            '{"predicate": "作\\n者", "object_type": "x"}'.encode(),
+            r"s\.json: label '作\\n者_@value' is empty, or has white space around it or a line break in it$",
+        ),
     ],
 )
 def test_bad_schemas_are_named(tmp_path: Path, content: bytes, message: str) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tokenizers import normalizers, pre_tokenizers
 
 from tests.pipelines.command import ROOT
+from transforms import wordpiece as module
 from transforms.vocabulary import SPECIAL_TOKENS, Vocabulary
 from transforms.wordpiece import Encoding, Tokens, WordPiece, pair, windows
 from transforms.wordpiece_library import LONGEST_WORD, Library
@@ -510,6 +511,24 @@ def test_counts_of_tokens_in_words(counted: list[tuple[str, int]]) -> None:
             expected[token] += count
     assert totals.dtype == np.int64
     assert totals.tolist() == expected.tolist()
+
+
+def test_a_thread_keeps_what_it_found_though_another_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker may have several, and one tokenizer."""
+    monkeypatch.setattr(module, "MOST_KEPT", 2)
+    wordpiece = WordPiece(table_wordpiece(True).vocabulary)
+    wanted = rows(wordpiece.tokenize(["ab Café"])[0])
+    library, meanwhile = wordpiece._library.tokenize, ["a b c abc"]
+
+    def tokenize(texts: Sequence[str]) -> list[Tokens]:
+        found = library(texts)
+        if meanwhile:
+            wordpiece.tokenize([meanwhile.pop()])
+        return found
+
+    monkeypatch.setattr(wordpiece._library, "tokenize", tokenize)
+    assert rows(wordpiece.tokenize(["ab Café"])[0]) == wanted
+    assert not meanwhile
 
 
 def test_a_worker_gets_it_by_pickle() -> None:

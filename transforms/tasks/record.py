@@ -57,9 +57,10 @@ def check(
 ) -> None:
     """Raises BadRecord for a record that is not as its schema says.
 
-    Features must be those of the schema, those of tokens as many as tokens, and labels known. `*begins` and `*ends` are
-    spans of the record's text (of its context, where it has one): as many of one as of the other, none of them empty or
-    outside of the text; those of tokens are empty at special ones, and point at the question in segment 0.
+    Features must be those of the schema, those of tokens as many as tokens, and labels known, or such as a list of
+    labels can hold. `*begins` and `*ends` are spans of the record's text (of its context, where it has one): as many of
+    one as of the other, none of them empty or outside of the text; those of tokens are empty at special ones, and point
+    at the question in segment 0.
     """
     if record.keys() != schema.keys():
         raise BadRecord(f"features {sorted(record.keys() ^ schema.keys())} are missing or too many")
@@ -72,6 +73,8 @@ def check(
                 raise BadRecord(f"{name}: there is none")
             if unknown := values.difference(labels.get(name, values)):
                 raise BadRecord(f"{name}: {min(unknown)!r} is not in the schema")
+            if kind is Kind.LABEL and name not in labels:
+                check_label(record[name])
     for name in TOKEN_FEATURES:
         if name in schema and len(record[name]) != len(record["ids"]):
             raise BadRecord(f"{name}: {len(record[name])} for {len(record['ids'])} tokens")
@@ -87,6 +90,16 @@ def check(
         _check_spans(record["begins"][asked], record["ends"][asked], size=len(record["question"]), name="token")
         inside &= record["segments"] == 1
     _check_spans(record["begins"][inside], record["ends"][inside], size=len(text), name="token")
+
+
+def check_label(label: str) -> None:
+    """Raises BadRecord for a label that cannot stand in a list of labels, one a line, and be read again.
+
+    >>> check_label("体育"), check_label("a b")
+    (None, None)
+    """
+    if label.strip() != label or len(label.splitlines()) != 1:
+        raise BadRecord(f"label {label!r} is empty, or has white space around it or a line break in it")
 
 
 def _check_spans(begins: npt.NDArray[np.int32], ends: npt.NDArray[np.int32], *, size: int, name: str) -> None:

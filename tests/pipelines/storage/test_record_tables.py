@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.storage.record_tables import BY_KEY, encode_table, from_table, table_schema, to_table
+from pipelines.storage import record_tables
+from pipelines.storage.record_tables import BY_KEY, by_key, encode_table, from_table, table_schema, to_table
 from transforms.tasks.record import Kind, Record
 from transforms.tfrecord import decode_example, encode_example
 
@@ -70,6 +71,26 @@ def test_an_empty_table() -> None:
     empty = table_schema(SCHEMA).empty_table()
     assert list(from_table(empty, SCHEMA)) == list(encode_table(empty, SCHEMA, LABELS)) == []
     assert list(encode_table(pa.concat_tables([empty, empty]).sort_by([("key", "ascending")]), SCHEMA, {})) == []
+
+
+@given(records=RECORDS, keys=st.lists(st.integers(0, 3), min_size=6, max_size=6), rows=st.integers(1, 7))
+def test_pieces_in_the_order_of_keys(records: list[Record], keys: list[int], rows: int) -> None:
+    """Of a table and of several put together: each piece is encoded as if it were all."""
+    schema = {**SCHEMA, "id": Kind.TEXT}
+    records = [{**record, "id": str(number)} for number, record in enumerate(records)]
+    keys = keys[: len(records)]
+    table = to_table(records, schema, keys=keys, numbers=[0] * len(records))
+    wanted = [records[place] for place in sorted(range(len(records)), key=lambda place: (keys[place], place))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(record_tables, "ROWS_AT_ONCE", rows)
+        for whole in (table, pa.concat_tables([table.slice(2), table.slice(0, 2)])):
+            pieces = list(by_key(whole))
+            assert [len(piece) for piece in pieces[:-1]] == [rows] * (len(pieces) - 1)
+            found = [record for piece in pieces for record in from_table(piece, schema)]
+            assert list(map(plain, found)) == list(map(plain, wanted))
+            messages = [message for piece in pieces for message in encode_table(piece, schema, LABELS)]
+            once = to_table(wanted, schema, keys=keys, numbers=keys)
+            assert messages == list(encode_table(once, schema, LABELS))
 
 
 def test_order_is_by_key_then_id_then_number() -> None:
