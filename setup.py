@@ -38,7 +38,7 @@ setup(
         "slurm": SLURM,
         "beam": BEAM,
         "records": RECORDS,
-        "angles": ["scipy>=1.16"],
+        "angles": ["safetensors>=0.5", "scipy>=1.16"],
         "train": [*TRAIN, "tensorflow>=2.21"],
         "train-cpu": [*TRAIN, "tensorflow-cpu>=2.21"],
         "dev": [
