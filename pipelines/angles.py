@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipelines.angle_tables import HISTOGRAMS, TABLES
 from pipelines.errors import EngineError, UsageError
-from pipelines.installation import ROOT, hash_of
+from pipelines.installation import code_files, hash_of
 from pipelines.storage.commit import digest
 from pipelines.storage.manifest import (
     PARTS,
@@ -25,7 +25,6 @@ from pipelines.storage.manifest import (
     check_configuration,
     clear,
     publish,
-    read_entry,
     reduce_fingerprint,
     write_entry,
 )
@@ -138,10 +137,6 @@ class Angles:
         """Adds up the histograms of a dimension. Raises InputError for a damaged one."""
         label = str(self.distinct[partition])
         fingerprint = reduce_fingerprint(partition, entries)
-        folder = self.directory / PARTS
-        folder.mkdir(exist_ok=True)
-        if (done := read_entry(folder, fingerprint)) is not None:
-            return done
         counts, sums = np.zeros(self.bins, np.int64), Counter[str]()
         for entry in entries:
             if label in entry.labels:
@@ -149,7 +144,7 @@ class Angles:
                 sums.update(entry.labels[label])
         files = write_runs(self.directory, f"{PARTS}/{fingerprint}.arrow", [[pa.table({"count": counts})]])
         entry = Entry(fingerprint, files, {"pairs": int(counts.sum())}, {label: dict(sums)})
-        write_entry(folder, entry)
+        write_entry(self.directory / PARTS, entry)
         return entry
 
     def finish(
@@ -230,4 +225,4 @@ def code_version() -> str:
     """A hash over the code that decides what is drawn and counted: results of other code are not kept."""
     names = ("transforms/angles.py", "transforms/angle_counts.py", "transforms/random_angles.py")
     storage = ("pipelines/storage/shards.py", "pipelines/storage/tables.py")
-    return hash_of([*(ROOT / name for name in (*names, *storage)), Path(__file__)])
+    return hash_of(code_files(*names, *storage, "pipelines/angles.py"))

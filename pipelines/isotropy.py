@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipelines.angle_tables import HISTOGRAMS, TABLES
 from pipelines.errors import InputError, UsageError
-from pipelines.installation import ROOT, hash_of
+from pipelines.installation import code_files, hash_of
 from pipelines.storage.commit import digest
 from pipelines.storage.embeddings import find_embeddings, read_embeddings
 from pipelines.storage.manifest import (
@@ -121,10 +121,8 @@ class Isotropy:
     def reduce(self, partition: int, entries: Sequence[Entry]) -> Entry:
         """Passes on what the only shard gave."""
         (mapped,) = entries
-        folder = self.directory / PARTS
-        folder.mkdir(exist_ok=True)
         entry = Entry(reduce_fingerprint(partition, entries), mapped.files)
-        write_entry(folder, entry)
+        write_entry(self.directory / PARTS, entry)
         return entry
 
     def finish(
@@ -197,4 +195,4 @@ def code_version() -> str:
     """A hash over the code that decides what is measured: results of other code are not kept."""
     names = ("transforms/angles.py", "transforms/angle_counts.py", "transforms/isotropy.py")
     storage = ("pipelines/storage/embeddings.py", "pipelines/storage/tables.py")
-    return hash_of([*(ROOT / name for name in (*names, *storage)), Path(__file__)])
+    return hash_of(code_files(*names, *storage, "pipelines/isotropy.py"))

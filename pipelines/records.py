@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import tokenizers
 
-from pipelines.data_set import describe_data_set, stem
+from pipelines.dataset_info import describe_data_set, stem
 from pipelines.errors import EngineError, InputError
 from pipelines.examples import ShardRecords, held_schema
 from pipelines.installation import code_files, hash_of
 from pipelines.storage.commit import AttemptFile, Whole, attempt, digest
-from pipelines.storage.dead_letters import check_bad_records, gather_dead_letters, most_bad, write_dead_letters
+from pipelines.storage.dead_letters import few_enough, gather_dead_letters, write_dead_letters
 from pipelines.storage.manifest import (
     CONFIGURATION,
     PARTS,
@@ -28,7 +28,6 @@ from pipelines.storage.manifest import (
     check_configuration,
     clear,
     publish,
-    read_entry,
     read_json,
     reduce_fingerprint,
     retract,
@@ -105,10 +104,8 @@ class Records:
 
     def describes(self, manifest: dict[str, Any]) -> bool:
         """Whether options are those of a finished output, and its bad records no more than are allowed."""
-        totals = manifest["totals"]
-        read = totals["documents"] + totals["dead_letters"]
         same = bool(manifest["configuration"] == self.configuration)
-        return same and totals["dead_letters"] <= most_bad(self.max_bad_records, read=read)
+        return same and few_enough(self.max_bad_records, manifest["totals"])
 
     def map(self, shard: Shard) -> Entry:
         """Makes the records of a shard and commits a run for each output file, sorted by key."""
@@ -128,10 +125,6 @@ class Records:
     def reduce(self, partition: int, entries: Sequence[Entry]) -> Entry:
         """Writes an output file of the runs for it, which are held in memory; raises InputError for a damaged run."""
         fingerprint = reduce_fingerprint(partition, entries)
-        folder = self.directory / PARTS
-        folder.mkdir(exist_ok=True)
-        if (done := read_entry(folder, fingerprint)) is not None:
-            return done
         task, _ = self._open()
         runs = (table for entry in entries for table in read_run(self.directory, entry.files[partition]))
         table = pa.concat_tables([table_schema(held_schema(task)).empty_table(), *runs]).combine_chunks()
@@ -141,7 +134,7 @@ class Records:
                 file.write(piece)
         part = File(name, file.sha256, file.size, file.records)
         entry = Entry(fingerprint, (part,), {"records": part.records, "held": len(table)})
-        write_entry(folder, entry)
+        write_entry(self.directory / PARTS, entry)
         return entry
 
     def finish(
@@ -158,9 +151,7 @@ class Records:
         if totals["records"] != sum(entry.totals["held"] for entry in reduced):
             raise EngineError(f"{self.directory}: runs and files differ in records: start anew with --fresh")
         retract(self.directory)
-        dead_letters = gather_dead_letters(self.directory, mapped)
-        bad, read = totals["dead_letters"], totals["documents"] + totals["dead_letters"]
-        check_bad_records(self.directory, self.max_bad_records, bad=bad, read=read)
+        dead_letters = gather_dead_letters(self.directory, mapped, totals=totals, limit=self.max_bad_records)
         parts, listed, splits = [], [], {}
         for split, numbers in self.splits.ranges.items():
             files = [reduced[number].files[0] for number in numbers]
@@ -236,6 +227,6 @@ def _counted(records: Iterator[bytes], file: AttemptFile) -> Iterator[bytes]:
 def code_version() -> str:
     """A hash over the code that decides what records hold: results of other code are not kept."""
     making = ("tasks", "splits.py", "tfrecord.py", "vocabulary.py", "wordpiece.py", "wordpiece_library.py")
-    running = ("data_set.py", "examples.py", "records.py", "storage", "task_options.py")
+    running = ("dataset_info.py", "examples.py", "records.py", "storage", "task_options.py")
     files = [f"transforms/{name}" for name in making] + [f"pipelines/{name}" for name in running]
     return hash_of(code_files(*COUNTING, *files))

@@ -23,11 +23,12 @@ from pipelines.datasets import VOCABULARY, DataSet
 from pipelines.errors import EngineError, InputError, UsageError
 from pipelines.progress import tell
 from pipelines.storage.commit import lock, sync_folder, write_json
-from pipelines.storage.manifest import read_json
+from pipelines.storage.manifest import check_configuration
 from pipelines.training_state import STATE, load_state, save_state
 from pipelines.training_tasks import TrainingTask, training_task
+from transforms.splits import TRAIN
 
-TRAIN, DEV = "train", "dev"
+DEV = "dev"
 CONFIG, METRICS, BEST, RUN = "config.json", "metrics.jsonl", "best", "run.json"
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -61,7 +62,7 @@ class TrainOptions:
         """As `config.json` has it; a run goes on only with the same."""
         values = asdict(self)
         del values["out"], values["checkpoint_minutes"]
-        return {**values, "init": self.init and str(self.init), "changes": dict(self.changes)}
+        return {**values, "init": str(self.init) if self.init else None, "changes": dict(self.changes)}
 
 
 @dataclass(slots=True)
@@ -88,7 +89,7 @@ def train(options: TrainOptions, *, task: str, fresh: bool = False) -> dict[str,
     with lock(options.out):
         if fresh:
             _clear(options.out)
-        _check_configuration(options)
+        check_configuration(options.out, options.configuration, name=CONFIG)
         return _Run(options, data_set, how).train()
 
 
@@ -96,17 +97,6 @@ def _clear(directory: Path) -> None:
     for name in (CONFIG, METRICS, STATE, RUN):
         (directory / name).unlink(missing_ok=True)
     rmtree(directory / BEST, ignore_errors=True)
-
-
-def _check_configuration(options: TrainOptions) -> None:
-    before, now = read_json(options.out / CONFIG), json.loads(json.dumps(options.configuration))
-    if before is None:
-        write_json(options.out / CONFIG, now)
-        return
-    names = sorted(name for name in now if before.get(name) != now[name])
-    if names:
-        told = "; ".join(f"{name}: {before.get(name)!r}, now {now[name]!r}" for name in names)
-        raise InputError(f"{options.out} holds a run with other options ({told}): name another --out, or add --fresh")
 
 
 class _Run:

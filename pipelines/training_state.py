@@ -1,6 +1,5 @@
 """Everything that a training run needs to go on as if it had not stopped, in one committed file."""
 
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +19,8 @@ def save_state(directory: Path, model: keras.Model, progress: dict[str, Any]) ->
     """Commits weights, random state and optimizer of a model, and what JSON tells of the run's progress."""
     arrays = {f"{number}": value.numpy() for number, value in enumerate(_variables(model))}
     arrays[_PROGRESS] = np.frombuffer(json.dumps(progress).encode(), np.uint8)
-    content = io.BytesIO()
-    np.savez(content, **arrays)
     with attempt(directory / STATE) as file:
-        file.write(content.getbuffer())
+        np.savez(file, **arrays)
 
 
 def load_state(directory: Path, model: keras.Model) -> dict[str, Any] | None:
@@ -34,14 +31,14 @@ def load_state(directory: Path, model: keras.Model) -> dict[str, Any] | None:
     path = directory / STATE
     if not path.exists():
         return None
+    with np.load(path) as file:
+        arrays = dict(file)
+    progress: dict[str, Any] = json.loads(arrays.pop(_PROGRESS).tobytes())
     variables = _variables(model)
-    with np.load(path) as arrays:
-        shapes = [tuple(arrays[f"{number}"].shape) for number in range(len(arrays.files) - 1)]
-        if shapes != [tuple(variable.shape) for variable in variables]:
-            raise InputError(f"{path}: the state of another model or optimizer: name another --out, or add --fresh")
-        for number, variable in enumerate(variables):
-            variable.assign(arrays[f"{number}"])
-        progress: dict[str, Any] = json.loads(arrays[_PROGRESS].tobytes())
+    if [value.shape for value in arrays.values()] != [tuple(variable.shape) for variable in variables]:
+        raise InputError(f"{path}: the state of another model or optimizer: name another --out, or add --fresh")
+    for value, variable in zip(arrays.values(), variables, strict=True):
+        variable.assign(value)
     return progress
 
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pipelines.errors import EngineError, InputError
 from pipelines.installation import code_files, hash_of
 from pipelines.storage.commit import AttemptFile, digest
-from pipelines.storage.dead_letters import check_bad_records, gather_dead_letters, most_bad, write_dead_letters
+from pipelines.storage.dead_letters import few_enough, gather_dead_letters, write_dead_letters
 from pipelines.storage.manifest import (
     PARTS,
     SHARDS,
@@ -26,7 +26,6 @@ from pipelines.storage.manifest import (
     check_configuration,
     clear,
     publish,
-    read_entry,
     reduce_fingerprint,
     retract,
     write_entry,
@@ -117,8 +116,7 @@ class WordCount:
         """Whether options and code are those of a finished output, and its bad records no more than are allowed."""
         totals = manifest["totals"]
         same = (manifest["configuration"], manifest["min_count"]) == (self.configuration, self.min_count)
-        read = totals["documents"] + totals["dead_letters"]
-        return same and totals["dead_letters"] <= most_bad(self.max_bad_records, read=read)
+        return same and few_enough(self.max_bad_records, totals)
 
     def map(self, shard: Shard) -> Entry:
         """Counts a shard and commits a run for each partition, sorted by word."""
@@ -154,17 +152,13 @@ class WordCount:
         """
         labels = self._label_names(entries)
         fingerprint = reduce_fingerprint(partition, entries)
-        folder = self.directory / PARTS
-        folder.mkdir(exist_ok=True)
-        if (done := read_entry(folder, fingerprint)) is not None:
-            return done
         keys = BY_WORD_AND_LABEL if self.by_label else BY_WORD
         runs = [read_run(self.directory, entry.files[partition]) for entry in entries]
         with contextlib.ExitStack() as scratch:
             while len(runs) > FAN_IN:
                 first, runs = runs[:FAN_IN], runs[FAN_IN:]
                 merged = merge_runs(first, sort_keys=keys, rows=ROWS_IN_MEMORY)
-                runs.append(scratch.enter_context(scratch_run(folder, merged)))
+                runs.append(scratch.enter_context(scratch_run(self.directory / PARTS, merged)))
             tables = list(merge_runs(runs, sort_keys=keys, rows=ROWS_IN_MEMORY))
         counts = pa.concat_tables(tables) if tables else RUN.empty_table()
         if self.by_label and tables:
@@ -173,7 +167,7 @@ class WordCount:
         files = write_runs(self.directory, f"{PARTS}/{fingerprint}.arrow", [[counts]])
         tokens = pc.sum(counts["count"]).as_py() or 0
         entry = Entry(fingerprint, files, {"words": len(counts), "tokens": tokens})
-        write_entry(folder, entry)
+        write_entry(self.directory / PARTS, entry)
         return entry
 
     def finish(
@@ -189,9 +183,7 @@ class WordCount:
         if totals["tokens"] != sum(entry.totals["tokens"] for entry in reduced):
             raise EngineError(f"{self.directory}: runs and parts differ in tokens: start anew with --fresh")
         retract(self.directory)
-        dead_letters = gather_dead_letters(self.directory, mapped)
-        bad, read = totals["dead_letters"], totals["documents"] + totals["dead_letters"]
-        check_bad_records(self.directory, self.max_bad_records, bad=bad, read=read)
+        dead_letters = gather_dead_letters(self.directory, mapped, totals=totals, limit=self.max_bad_records)
         labels = self._label_names(mapped) if self.by_label else []
         parts = self._write_parts(reduced, labels)
         by_label = _sum_labels(mapped)

@@ -1,5 +1,6 @@
 """Which split and which file an example belongs to: a function of its id and a salt, whatever else there is."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -8,7 +9,7 @@ TRAIN = "train"
 TRAIN_FILES_A_FILE = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Splits:
     """Splits and their files. Raises ValueError for shares that are not positive or do not add up to 1.
 
@@ -42,7 +43,7 @@ class Splits:
         """All splits that get examples."""
         return tuple(dict.fromkeys([*self.named, *(name for name, _ in self.shares)]))
 
-    @property
+    @functools.cached_property
     def ranges(self) -> Mapping[str, range]:
         """The numbers of each split's files, among those of all."""
         found, begin = {}, 0

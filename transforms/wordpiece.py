@@ -123,9 +123,7 @@ class WordPiece:
             self._kept = {}
         # Copies, as a view would keep the arrays of a whole call.
         short = ((run, tokens) for run, tokens in cut.items() if len(run) <= LONGEST_KEPT)
-        self._kept.update(
-            (run, Tokens(tokens.ids.copy(), tokens.begins.copy(), tokens.ends.copy())) for run, tokens in short
-        )
+        self._kept.update((run, tokens.copy()) for run, tokens in short)
         return found, chosen
 
     def count(self, words: Sequence[str], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

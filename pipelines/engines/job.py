@@ -53,7 +53,10 @@ class Job(Protocol):
         ...
 
     def reduce(self, partition: int, entries: Sequence[Entry]) -> Entry:
-        """In a worker: merges the committed runs of a partition and commits its part, by `reduce_fingerprint`."""
+        """In a worker: merges the committed runs of a partition; commits its part below `PARTS`, which is there.
+
+        It is known by `reduce_fingerprint`.
+        """
         ...
 
     def finish(

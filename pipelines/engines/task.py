@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.engines.job import Job
-from pipelines.storage.manifest import Entry
+from pipelines.storage.manifest import PARTS, Entry, read_entry, reduce_fingerprint
 from pipelines.storage.resume import Plan
 from pipelines.storage.shards import Shard
 
@@ -63,9 +63,13 @@ def map_shard(job: Job, shard: Shard) -> Done:
 
 
 def reduce_partition(job: Job, partition: int, entries: Sequence[Entry]) -> Done:
-    """Merges the runs of a partition; the order in which the entries came is not left in the result."""
+    """Merges the runs of a partition, unless an earlier run did; the order of the entries is not left in the result."""
     begun = time.perf_counter()
-    entry = job.reduce(partition, sorted(entries, key=lambda entry: entry.fingerprint))
+    folder = job.directory / PARTS
+    folder.mkdir(exist_ok=True)
+    entry = read_entry(folder, reduce_fingerprint(partition, entries))
+    if entry is None:
+        entry = job.reduce(partition, sorted(entries, key=lambda entry: entry.fingerprint))
     done = Done("reduce", entry, time.perf_counter() - begun)
     LOG.info("%s reduce %d of %d: %.3f s", job.name, partition, job.partitions, done.seconds)
     return done

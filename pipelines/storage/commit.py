@@ -115,10 +115,15 @@ def write_bytes(path: Path, content: bytes) -> str:
 
 
 def write_json(path: Path, value: Any, *, indent: int | None = 1) -> str:
-    """Commits a JSON file with keys in order, so that equal values are equal bytes; returns its SHA-256."""
+    """Commits a JSON file; returns its SHA-256."""
+    return write_bytes(path, json_bytes(value, indent=indent))
+
+
+def json_bytes(value: Any, *, indent: int | None = 1) -> bytes:
+    """The content of a JSON file, keys in order, so that equal values are equal bytes."""
     text = json.dumps(value, ensure_ascii=False, indent=indent, sort_keys=True) + "\n"
     # Paths need not be text: what Python writes for half of a surrogate pair is JSON's escape.
-    return write_bytes(path, text.encode("utf-8", "backslashreplace"))
+    return text.encode("utf-8", "backslashreplace")
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Dead letters of a run: written by shards, gathered at the end, and no more of them than are allowed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,8 +21,13 @@ def write_dead_letters(directory: Path, name: str, letters: Sequence[DeadLetter]
     return File(name, file.sha256, file.size, len(letters))
 
 
-def gather_dead_letters(directory: Path, entries: Sequence[Entry]) -> File | None:
-    """Writes the dead letters of all shards in the order of source and offset."""
+def gather_dead_letters(
+    directory: Path, entries: Sequence[Entry], *, totals: Mapping[str, int], limit: str
+) -> File | None:
+    """Writes the dead letters of all shards in the order of source and offset.
+
+    Raises BadRecordsError, when they are written, where totals have more of them than `limit` allows.
+    """
     letters = []
     for entry in entries:
         if entry.dead_letters is not None:
@@ -32,7 +37,14 @@ def gather_dead_letters(directory: Path, entries: Sequence[Entry]) -> File | Non
     if not letters:
         remove(directory / DEAD_LETTERS)
     letters.sort(key=lambda letter: (letter.source, letter.offset, letter.reason))
-    return write_dead_letters(directory, DEAD_LETTERS, letters)
+    file = write_dead_letters(directory, DEAD_LETTERS, letters)
+    if not few_enough(limit, totals):
+        bad, read = totals["dead_letters"], totals["documents"] + totals["dead_letters"]
+        raise BadRecordsError(
+            f"{bad:,} of {read:,} records are bad, more than --max-bad-records {limit}: "
+            f"see {directory / DEAD_LETTERS}; mend the input, or allow more"
+        )
+    return file
 
 
 def check_limit(text: str) -> str:
@@ -43,15 +55,7 @@ def check_limit(text: str) -> str:
     return text
 
 
-def most_bad(limit: str, *, read: int) -> float:
-    """How many of so many records may be bad."""
-    return float(limit[:-1]) / 100 * read if limit.endswith("%") else float(limit)
-
-
-def check_bad_records(directory: Path, limit: str, *, bad: int, read: int) -> None:
-    """Raises BadRecordsError where more records are bad than are allowed."""
-    if bad > most_bad(limit, read=read):
-        raise BadRecordsError(
-            f"{bad:,} of {read:,} records are bad, more than --max-bad-records {limit}: "
-            f"see {directory / DEAD_LETTERS}; mend the input, or allow more"
-        )
+def few_enough(limit: str, totals: Mapping[str, int]) -> bool:
+    """Whether so many dead letters are allowed among so many records, `documents` and `dead_letters` of totals."""
+    bad, read = totals["dead_letters"], totals["documents"] + totals["dead_letters"]
+    return bad <= (float(limit[:-1]) / 100 * read if limit.endswith("%") else float(limit))

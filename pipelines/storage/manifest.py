@@ -111,12 +111,14 @@ def _success(digest: str) -> bytes:
     return f"{digest}\n".encode()
 
 
-def check_configuration(directory: Path, configuration: dict[str, Any]) -> None:
-    """Refuses a folder that holds the results of another configuration; the first run writes its own down.
+def check_configuration(
+    directory: Path, configuration: dict[str, Any], *, name: str = f"{SHARDS}/{CONFIGURATION}"
+) -> None:
+    """Refuses a folder that holds the results of another configuration; the first run writes its own down, as `name`.
 
     Raises InputError that names each difference.
     """
-    path = directory / SHARDS / CONFIGURATION
+    path = directory / name
     before = read_json(path)
     if before is None:
         write_json(path, configuration)

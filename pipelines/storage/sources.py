@@ -19,7 +19,6 @@ from pipelines.storage.streams import open_source
 from transforms.decoding import codec_name
 
 Format = Literal["document", "lines", "tsv", "jsonl", "parquet", "pairs"]
-FORMATS: tuple[Format, ...] = ("document", "lines", "tsv", "jsonl", "parquet")
 PATTERNS = ("*.txt", "*.md")
 PROBE_BYTES = 1 << 20
 _COMPRESSIONS = {".gz": "gz", ".zst": "zst"}

@@ -20,7 +20,7 @@ from pipelines.angles import HISTOGRAM, ROW, Angles, code_version
 from pipelines.engines.local import Local
 from pipelines.errors import EngineError, InputError, UsageError
 from pipelines.run import Outcome, run
-from pipelines.storage.manifest import SHARDS, SUCCESS, Entry
+from pipelines.storage.manifest import PARTS, SHARDS, SUCCESS, Entry
 from tests.pipelines.command import data_of
 from transforms import angles
 from transforms.angle_counts import AngleTally, ks_distance, ks_distance_between, ks_pvalue, moments
@@ -202,6 +202,7 @@ def test_a_task_that_runs_twice_does_the_same(tmp_path: Path) -> None:
     files = {path: path.read_bytes() for path in (tmp_path / SHARDS).iterdir()}
     assert [job.map(shard) for shard in shards] == first
     assert {path: path.read_bytes() for path in (tmp_path / SHARDS).iterdir()} == files
+    (job.directory / PARTS).mkdir()
     assert [job.reduce(part, first) for part in range(2)] == [job.reduce(part, first) for part in range(2)]
     assert {label for entry in first for label in entry.labels} == {"2", "3"}
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pipelines import records
 from pipelines.datasets import DataSet
+from pipelines.engines.task import reduce_partition
 from pipelines.errors import BadRecordsError, EngineError, InputError
 from pipelines.records import Records
 from pipelines.storage import record_tables
@@ -346,12 +347,12 @@ def test_files_that_change_under_a_run_are_told(tmp_path: Path, changed: str) ->
     (tmp_path / "out" / SHARDS).mkdir(parents=True)
     plan = job.plan(workers=1)
     mapped = [job.map(shard) for shard in plan.shards]
-    reduced = [job.reduce(0, mapped)]
+    reduced = [reduce_partition(job, 0, mapped).entry]
     path = options.vocabulary if changed == "vocabulary" else schema
     path.write_bytes(path.read_bytes() + ("龘\n" if changed == "vocabulary" else "\n").encode())
     for task in (
         lambda: job.map(plan.shards[0]),
-        lambda: job.reduce(0, mapped[:1]),
+        lambda: reduce_partition(job, 0, mapped[:1]),
         lambda: job.finish(plan, mapped, reduced, dict),
     ):
         with pytest.raises(InputError, match=r"changed while the run was on, or differs between workers: start the ru"):
@@ -365,7 +366,7 @@ def test_records_that_are_missing_in_a_file_are_told(tmp_path: Path) -> None:
     (tmp_path / "out" / SHARDS).mkdir(parents=True)
     plan = job.plan(workers=1)
     mapped = [job.map(shard) for shard in plan.shards]
-    reduced = [job.reduce(partition, mapped[1:]) for partition in range(job.partitions)]
+    reduced = [reduce_partition(job, partition, mapped[1:]).entry for partition in range(job.partitions)]
     with pytest.raises(EngineError, match=r"out: runs and files differ in records: start anew with --fresh$"):
         job.finish(plan, mapped, reduced, dict)
 
@@ -388,7 +389,7 @@ def test_all_code_that_makes_records_is_in_their_version(monkeypatch: pytest.Mon
     hashed: Any = records.code_version.__wrapped__()
     # Errors and messages, what loads the dictionary (known by its hash), what is drawn when records are read.
     others = {"pipelines/errors.py", "pipelines/tally.py", "pipelines/datasets.py", "transforms/masking.py"}
-    found, left = set[str](), ["pipelines/examples.py", "pipelines/task_options.py", "pipelines/data_set.py"]
+    found, left = set[str](), ["pipelines/examples.py", "pipelines/task_options.py", "pipelines/dataset_info.py"]
     while left:
         name = left.pop()
         found.add(name)
@@ -451,12 +452,12 @@ def test_an_entry_of_reduce_is_made_once(tmp_path: Path) -> None:
     (tmp_path / "out" / SHARDS).mkdir(parents=True)
     plan = job.plan(workers=1)
     mapped = [job.map(shard) for shard in plan.shards]
-    first = job.reduce(0, mapped)
+    first = reduce_partition(job, 0, mapped).entry
     stamp = (tmp_path / "out" / first.files[0].name).stat().st_mtime_ns
-    assert job.reduce(0, mapped) == first
+    assert reduce_partition(job, 0, mapped).entry == first
     assert (tmp_path / "out" / first.files[0].name).stat().st_mtime_ns == stamp
     (tmp_path / "out" / first.files[0].name).unlink()
-    assert job.reduce(0, mapped) == first
+    assert reduce_partition(job, 0, mapped).entry == first
 
 
 def test_a_damaged_run_is_told(tmp_path: Path) -> None:
@@ -469,4 +470,4 @@ def test_a_damaged_run_is_told(tmp_path: Path) -> None:
     content[len(content) // 4] ^= 1
     run.write_bytes(content)
     with pytest.raises(InputError, match=r"\.arrow: damaged between bytes"):
-        [job.reduce(partition, mapped) for partition in range(job.partitions)]
+        [reduce_partition(job, partition, mapped).entry for partition in range(job.partitions)]

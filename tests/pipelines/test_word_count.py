@@ -17,7 +17,7 @@ from pipelines import tally, word_count
 from pipelines.engines.local import Local
 from pipelines.errors import BadRecordsError, EngineError, InputError
 from pipelines.run import Outcome, run
-from pipelines.storage.manifest import SHARDS, SUCCESS, Entry
+from pipelines.storage.manifest import PARTS, SHARDS, SUCCESS, Entry
 from pipelines.storage.sources import Reading
 from pipelines.tally import prepare
 from pipelines.word_count import WordCount, code_version
@@ -269,6 +269,7 @@ def test_a_task_that_runs_twice_does_the_same(tmp_path: Path, dictionary: str) -
     files = {path: path.read_bytes() for path in (tmp_path / "out" / SHARDS).iterdir()}
     assert job.map(shard) == first
     assert {path: path.read_bytes() for path in (tmp_path / "out" / SHARDS).iterdir()} == files
+    (job.directory / PARTS).mkdir()
     assert [job.reduce(part, [first]) for part in range(8)] == [job.reduce(part, [first]) for part in range(8)]
     assert len(first.files) == job.partitions == 8
     assert sum(file.records for file in first.files) == 3  # 中国 of two labels

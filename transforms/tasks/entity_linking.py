@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from transforms.tasks.json_input import gold_field, id_field, json_object, offset_field, text_field
-from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema, content_id
+from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, content_id, text_features
 from transforms.tasks.spans import columns, placed
 from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import Tokens, pair
@@ -23,11 +23,7 @@ class EntityLinking:
     reads: ClassVar[str] = "lines"
     default_length: ClassVar[int] = 128
     schema: ClassVar[Schema] = {
-        "id": Kind.TEXT,
-        "text": Kind.TEXT,
-        "ids": Kind.INTEGERS,
-        "begins": Kind.INTEGERS,
-        "ends": Kind.INTEGERS,
+        **TEXT,
         "mention_begins": Kind.INTEGERS,
         "mention_ends": Kind.INTEGERS,
         "entities": Kind.TEXTS,
@@ -52,11 +48,7 @@ class EntityLinking:
             entities.append(text_field(item, "kb_id", of=of))
         mention_begins, mention_ends = columns(mentions)
         yield {
-            "id": example.id,
-            "text": text,
-            "ids": encoding.ids,
-            "begins": encoding.begins,
-            "ends": encoding.ends,
+            **text_features(example, encoding),
             "mention_begins": mention_begins,
             "mention_ends": mention_ends,
             "entities": entities,

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from transforms.tasks.json_input import field, gold_field, id_field, json_lines, json_object, offset_field, text_field
-from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema, content_id
+from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, content_id, text_features
 from transforms.tasks.spans import columns, placed
 from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import Tokens, pair
@@ -28,11 +28,7 @@ class EventExtraction:
     reads: ClassVar[str] = "lines"
     default_length: ClassVar[int] = 256
     schema: ClassVar[Schema] = {
-        "id": Kind.TEXT,
-        "text": Kind.TEXT,
-        "ids": Kind.INTEGERS,
-        "begins": Kind.INTEGERS,
-        "ends": Kind.INTEGERS,
+        **TEXT,
         "trigger_begins": Kind.INTEGERS,
         "trigger_ends": Kind.INTEGERS,
         "event_types": Kind.LABELS,
@@ -78,11 +74,7 @@ class EventExtraction:
         trigger_begins, trigger_ends = columns(triggers)
         argument_begins, argument_ends = columns(arguments)
         yield {
-            "id": example.id,
-            "text": text,
-            "ids": encoding.ids,
-            "begins": encoding.begins,
-            "ends": encoding.ends,
+            **text_features(example, encoding),
             "trigger_begins": trigger_begins,
             "trigger_ends": trigger_ends,
             "event_types": types,

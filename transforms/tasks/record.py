@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from transforms.wordpiece import Encoding
+
 Record = dict[str, Any]
 TOKEN_FEATURES = ("segments", "begins", "ends", "words")
 
@@ -29,6 +31,14 @@ class Kind(Enum):
 
 
 Schema = Mapping[str, Kind]
+# What a record of one text begins with, see `text_features`.
+TEXT: Schema = {
+    "id": Kind.TEXT,
+    "text": Kind.TEXT,
+    "ids": Kind.INTEGERS,
+    "begins": Kind.INTEGERS,
+    "ends": Kind.INTEGERS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,17 @@ def content_id(text: str) -> str:
     'a397a42c3b47c478'
     """
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def text_features(example: Example, encoding: Encoding) -> Record:
+    """The features of `TEXT`: an example's one text, its tokens, and where they stand in it."""
+    return {
+        "id": example.id,
+        "text": example.texts[0],
+        "ids": encoding.ids,
+        "begins": encoding.begins,
+        "ends": encoding.ends,
+    }
 
 
 def check(

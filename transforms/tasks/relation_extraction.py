@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from transforms.tasks.json_input import gold_field, id_field, json_lines, json_object, text_field
-from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema, content_id
+from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, content_id, text_features
 from transforms.tasks.spans import columns, first
 from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import Tokens, pair
@@ -30,11 +30,7 @@ class RelationExtraction:
     reads: ClassVar[str] = "lines"
     default_length: ClassVar[int] = 256
     schema: ClassVar[Schema] = {
-        "id": Kind.TEXT,
-        "text": Kind.TEXT,
-        "ids": Kind.INTEGERS,
-        "begins": Kind.INTEGERS,
-        "ends": Kind.INTEGERS,
+        **TEXT,
         "subject_begins": Kind.INTEGERS,
         "subject_ends": Kind.INTEGERS,
         "predicates": Kind.LABELS,
@@ -77,11 +73,7 @@ class RelationExtraction:
         subject_begins, subject_ends = columns(subjects)
         object_begins, object_ends = columns(objects)
         yield {
-            "id": example.id,
-            "text": text,
-            "ids": encoding.ids,
-            "begins": encoding.begins,
-            "ends": encoding.ends,
+            **text_features(example, encoding),
             "subject_begins": subject_begins,
             "subject_ends": subject_ends,
             "predicates": predicates,

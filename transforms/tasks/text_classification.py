@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema, content_id
+from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, content_id, text_features
 from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import Tokens, pair
 
@@ -26,11 +26,7 @@ class TextClassification:
     reads: ClassVar[str] = "texts"
     default_length: ClassVar[int] = 512
     schema: ClassVar[Schema] = {
-        "id": Kind.TEXT,
-        "text": Kind.TEXT,
-        "ids": Kind.INTEGERS,
-        "begins": Kind.INTEGERS,
-        "ends": Kind.INTEGERS,
+        **TEXT,
         "label": Kind.LABEL,
     }
 
@@ -53,11 +49,7 @@ class TextClassification:
         """The one record of an example."""
         encoding = pair(tokens[0], vocabulary=self.vocabulary, max_length=self.max_length)
         yield {
-            "id": example.id,
-            "text": example.texts[0],
-            "ids": encoding.ids,
-            "begins": encoding.begins,
-            "ends": encoding.ends,
+            **text_features(example, encoding),
             "label": example.gold,
         }
 

@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from pipelines.errors import BadRecordsError, InputError, UsageError
 from pipelines.storage.batches import DeadLetter
 from pipelines.storage.dead_letters import (
-    check_bad_records,
     check_limit,
+    few_enough,
     gather_dead_letters,
-    most_bad,
     write_dead_letters,
 )
-from pipelines.storage.manifest import DEAD_LETTERS, Entry, check_file
+from pipelines.storage.manifest import DEAD_LETTERS, Entry, File, check_file
 from tests.strategies import any_text
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -30,11 +29,16 @@ def entry(directory: Path, number: int, letters: list[DeadLetter]) -> Entry:
     return Entry(f"{number}", (), dead_letters=write_dead_letters(directory, f"{number}.dead.jsonl", letters))
 
 
+def gathered(directory: Path, *entries: Entry) -> File | None:
+    """Where any number is allowed."""
+    return gather_dead_letters(directory, entries, totals={"documents": 0, "dead_letters": 0}, limit="100%")
+
+
 @given(shards=st.lists(st.lists(LETTERS, max_size=5), max_size=4))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 def test_all_are_gathered_in_one_order(tmp_path: Path, shards: list[list[DeadLetter]]) -> None:
     """Whatever characters they have, half surrogate pairs of file names among them."""
-    written = gather_dead_letters(tmp_path, [entry(tmp_path, number, found) for number, found in enumerate(shards)])
+    written = gathered(tmp_path, *(entry(tmp_path, number, found) for number, found in enumerate(shards)))
     wanted = sorted(dataclasses.astuple(letter) for found in shards for letter in found)
     if not wanted:
         assert written is None
@@ -49,9 +53,9 @@ def test_all_are_gathered_in_one_order(tmp_path: Path, shards: list[list[DeadLet
 
 
 def test_those_of_an_earlier_run_are_removed(tmp_path: Path) -> None:
-    gather_dead_letters(tmp_path, [entry(tmp_path, 0, [DeadLetter("a", 0, "bad")])])
+    gathered(tmp_path, entry(tmp_path, 0, [DeadLetter("a", 0, "bad")]))
     assert (tmp_path / DEAD_LETTERS).exists()
-    assert gather_dead_letters(tmp_path, [entry(tmp_path, 0, [])]) is None
+    assert gathered(tmp_path, entry(tmp_path, 0, [])) is None
     assert not (tmp_path / DEAD_LETTERS).exists()
 
 
@@ -59,7 +63,7 @@ def test_damaged_ones_are_told(tmp_path: Path) -> None:
     made = entry(tmp_path, 0, [DeadLetter("a", 0, "bad")])
     (tmp_path / "0.dead.jsonl").write_bytes((tmp_path / "0.dead.jsonl").read_bytes().replace(b"bad", b"mad"))
     with pytest.raises(InputError, match=r"0\.dead\.jsonl: damaged between bytes 0 and \d+: remove it and run"):
-        gather_dead_letters(tmp_path, [made])
+        gathered(tmp_path, made)
 
 
 @pytest.mark.parametrize("text", ["0", "7", "5%", "0.1%", "5.%", "100%"])
@@ -73,10 +77,16 @@ def test_what_is_no_limit(text: str) -> None:
         check_limit(text)
 
 
-def test_a_limit_is_a_number_or_a_share() -> None:
-    assert (most_bad("3", read=1000), most_bad("2.5%", read=1000)) == (3, 25)
-    check_bad_records(Path("out"), "3", bad=3, read=3)
-    check_bad_records(Path("out"), "0", bad=0, read=0)
-    check_bad_records(Path("out"), "50%", bad=1, read=2)
-    with pytest.raises(BadRecordsError, match=r"^2 of 3 records are bad, more than --max-bad-records 50%: see out"):
-        check_bad_records(Path("out"), "50%", bad=2, read=3)
+@pytest.mark.parametrize(
+    ("limit", "bad", "good", "few"),
+    [("3", 3, 0, True), ("3", 4, 996, False), ("0", 0, 0, True), ("2.5%", 25, 975, True), ("2.5%", 26, 974, False)],
+)
+def test_a_limit_is_a_number_or_a_share(limit: str, bad: int, good: int, few: bool) -> None:
+    assert few_enough(limit, {"documents": good, "dead_letters": bad}) is few
+
+
+def test_too_many_are_told_when_they_are_written(tmp_path: Path) -> None:
+    made = entry(tmp_path, 0, [DeadLetter("a", 0, "bad"), DeadLetter("b", 0, "bad")])
+    with pytest.raises(BadRecordsError, match=r"^2 of 3 records are bad, more than --max-bad-records 50%: see /"):
+        gather_dead_letters(tmp_path, [made], totals={"documents": 1, "dead_letters": 2}, limit="50%")
+    assert len((tmp_path / DEAD_LETTERS).read_bytes().splitlines()) == 2

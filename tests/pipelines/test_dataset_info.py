@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.data_set import describe_data_set, stem
+from pipelines.dataset_info import describe_data_set, stem
 from pipelines.datasets import DataSet
 from pipelines.errors import InputError
 from pipelines.records import Records

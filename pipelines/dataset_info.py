@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.datasets import VOCABULARY
-from pipelines.storage.commit import AttemptFile
+from pipelines.storage.commit import AttemptFile, json_bytes
 from pipelines.task_options import TaskOptions, read_file
 from transforms.tasks.record import Kind
 from transforms.tasks.task import Task
@@ -37,8 +37,8 @@ def describe_data_set(
     name, labels = stem(task.name), manifest["labels"]
     contents = {
         VOCABULARY: read_file(options.vocabulary),
-        FEATURES: _json(_features(task, labels)),
-        INFO: _json(_info(name, files)),
+        FEATURES: json_bytes(_features(task, labels)),
+        INFO: json_bytes(_info(name, files)),
         CARD: _card(task, manifest, files).encode(),
     }
     if options.schema is not None:
@@ -65,10 +65,6 @@ def stem(task: str) -> str:
     'text_classification'
     """
     return task.replace("-", "_")
-
-
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
 def _features(task: Task, labels: Mapping[str, Sequence[str]]) -> dict[str, Any]:
