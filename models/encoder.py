@@ -46,11 +46,13 @@ class Encoder(keras.layers.Layer):
         segment_ids: Tensor | None = None,
         padding_mask: Tensor | None = None,
         training: bool = False,
+        layers: int | None = None,
     ) -> Tensor:
         """States (batch, length, hidden), in the dtype that the policy computes in.
 
         token_ids, segment_ids: int (batch, length); segments are 0 if not given. padding_mask: bool (batch, length),
-        true where there is a token; `token_ids != 0` if not given. Raises ValueError for a length over `positions`.
+        true where there is a token; `token_ids != 0` if not given. layers: how many are run, all if not given; 0 gives
+        the embeddings. Raises ValueError for a length over `positions`.
         """
         length, positions = token_ids.shape[1], self.config.positions
         if length is not None and length > positions:
@@ -60,7 +62,7 @@ class Encoder(keras.layers.Layer):
         if training:
             seeds = draw_seeds(self.seeds, count=len(seeds))
         states = self.embeddings(token_ids, segment_ids, seed=seeds.pop())
-        for layer in range(self.config.layers):
+        for layer in range(self.config.layers if layers is None else layers):
             block = self.blocks[0 if self.config.share_layers else layer]
             run: Callable[..., Tensor] = functools.partial(_run, block, mask)
             if training and self.config.rematerialize:

@@ -1,16 +1,13 @@
 """What a shard's examples become: records of a task, by output file, and dead letters of those that are bad."""
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.storage.batches import Batch, DeadLetter
 from pipelines.storage.record_tables import BY_KEY, to_table
-from transforms.decoding import decode
 from transforms.splits import Splits
 from transforms.tasks.masked_language_model import MaskedLanguageModel
 from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema, check
@@ -41,7 +38,7 @@ class ShardRecords:
             except BadRecord as error:
                 self.dead.append(batch.dead_letter(document, str(error)))
                 continue
-            rows = made.setdefault(self.splits.place(example.id, split=split), [])
+            rows = made.setdefault(self.splits.place(example.group or example.id, split=split), [])
             rows += [(record, self.splits.key(example.id, number), number) for number, record in enumerate(records)]
             self.totals["documents"] += 1
             self._count(records)
@@ -52,16 +49,11 @@ class ShardRecords:
 
     def _examples(self, batch: Batch) -> Iterator[tuple[int, Example]]:
         """Number of the document and example."""
-        errors: Literal["replace", "strict"] = "replace" if self.replace_errors else "strict"
-        decoded = decode(batch.data, batch.offsets, encoding=batch.encoding, errors=errors, strip_bom=batch.strip_bom)
-        self.dead += [batch.dead_letter(document, reason) for document, reason in decoded.failures.items()]
-        whole = decoded.points.tobytes().decode("utf-32-le")
-        bounds = decoded.offsets.tolist()
-        for document, (begin, end) in enumerate(itertools.pairwise(bounds)):
-            if document in decoded.failures:
-                continue
+        texts, failures = batch.texts(errors="replace" if self.replace_errors else "strict")
+        self.dead += [batch.dead_letter(document, reason) for document, reason in failures.items()]
+        for document, text in texts.items():
             try:
-                for example in self.task.examples(whole[begin:end].rstrip("\r\n"), batch.labels[document]):
+                for example in self.task.examples(text, batch.labels[document]):
                     if isinstance(example, BadRecord):
                         self.dead.append(batch.dead_letter(document, str(example)))
                     else:

@@ -28,9 +28,10 @@ from pipelines.storage.manifest import (
     reduce_fingerprint,
     write_entry,
 )
+from pipelines.storage.readers import read_batches
 from pipelines.storage.resume import Plan, drop_others, make_plan, written
-from pipelines.storage.shards import Shard
-from pipelines.storage.sources import Reading, discover
+from pipelines.storage.shards import Shard, make_shard, whole
+from pipelines.storage.sources import Reading, Source, discover
 from pipelines.storage.tables import read_run, write_runs, write_table
 from transforms import angles, isotropy
 from transforms.angle_counts import AngleTally, ks_distance, moments
@@ -59,12 +60,17 @@ HISTOGRAM = pa.schema([("vectors", pa.string()), ("low", pa.float64()), ("high",
 
 @dataclass(frozen=True, slots=True)
 class Isotropy:
-    """The job: one shard, as the vectors are read once. Raises UsageError for a number of pairs that is none."""
+    """The job: one shard, as the vectors are read or made once. Raises UsageError for a number of pairs that is none.
+
+    `texts`: an input whose sentence vectors are measured instead, as the checkpoint's layer number `layer` has them.
+    """
 
     embeddings: str
     directory: Path
     pairs: int = 10**6
     seed: int = 0
+    texts: str = ""
+    layer: int = 0
 
     name: ClassVar[str] = "isotropy"
     records: ClassVar[str] = "pairs"
@@ -79,23 +85,34 @@ class Isotropy:
     @property
     def configuration(self) -> dict[str, Any]:
         """The options that decide what is measured."""
-        return {"job": self.name, "pairs": self.pairs, "seed": self.seed}
+        layer = {"layer": self.layer} if self.texts else {}
+        return {"job": self.name, "pairs": self.pairs, "seed": self.seed, **layer}
 
     def plan(self, *, workers: int, fresh: bool = False) -> Plan:
         """Raises InputError for missing vectors, and for a folder that holds another configuration."""
-        file = find_embeddings(Path(self.embeddings))
-        (source,) = discover((str(file),), Reading(format="document"))
+        sources = self._sources()
         if fresh:
             clear(self.directory)
         check_configuration(self.directory, self.configuration)
         configuration = digest([self.configuration, code_version(), np.__version__])
+        size = sum(source.size for source in sources)
         plan = make_plan(
-            self.directory, [source], configuration=configuration, workers=workers, shard_bytes=max(1, source.size)
+            self.directory, sources, configuration=configuration, workers=workers, shard_bytes=max(1, size)
         )
-        return replace(
-            plan,
-            inputs={"file": f"{file.parent.name}/{file.name}", "bytes": source.size, "sha256": plan.inputs["sha256"]},
-        )
+        if plan.shards:
+            plan = replace(plan, shards=[make_shard(list(map(whole, sources)), configuration=configuration)], kept=[])
+        checkpoint, first = Path(self.embeddings), Path(sources[0].path)
+        of_texts = f"{Path(self.texts).name}, layer {self.layer} of {checkpoint.name}"
+        name = of_texts if self.texts else f"{first.parent.name}/{first.name}"
+        return replace(plan, inputs={"file": name, "bytes": size, "sha256": plan.inputs["sha256"]})
+
+    def _sources(self) -> list[Source]:
+        """The file that holds vectors, or those of the checkpoint and then the texts."""
+        path = Path(self.embeddings)
+        if not self.texts:
+            return discover((str(find_embeddings(path)),), Reading(format="document"))
+        files = [str(file) for file in sorted(path.iterdir()) if file.is_file()]
+        return [*discover(files, Reading(format="document")), *discover((self.texts,), Reading())]
 
     def describes(self, manifest: dict[str, Any]) -> bool:
         """Whether options are those of a finished output."""
@@ -103,14 +120,13 @@ class Isotropy:
 
     def map(self, shard: Shard) -> Entry:
         """Measures the vectors as they are, and without their mean. Raises InputError for a row that is not finite."""
-        file = Path(shard.slices[0].source.path)
-        vectors = read_embeddings(file)
+        vectors = self._vectors()
         try:
             mean = isotropy.mean_of(vectors)
             origins = {AS_THEY_ARE: np.zeros_like(mean), CENTERED: mean}
             rows = [{"vectors": name, **self._measured(vectors, origin)} for name, origin in origins.items()]
         except ValueError as error:
-            raise InputError(f"{file}: {error}") from error
+            raise InputError(f"{self.texts or self.embeddings}: {error}") from error
         table = pa.Table.from_pylist(rows, pa.schema([*ROW, ("drawn", pa.list_(pa.int64()))]))
         files = write_runs(self.directory, f"{SHARDS}/{shard.fingerprint}.arrow", [[table]])
         totals = {"pairs": sum(row["pairs"] for row in rows), "bytes": shard.size}
@@ -159,6 +175,20 @@ class Isotropy:
         shutil.rmtree(self.directory / PARTS, ignore_errors=True)
         return content
 
+    def _vectors(self) -> Rows:
+        if not self.texts:
+            return read_embeddings(find_embeddings(Path(self.embeddings)))
+        from pipelines.sentence_vectors import sentence_vectors  # which imports Keras, and what it runs on
+
+        texts: list[str] = []
+        for batch in read_batches(list(map(whole, discover((self.texts,), Reading()))), Reading()):
+            found, failures = batch.texts()
+            dead = [*batch.dead, *(batch.dead_letter(number, reason) for number, reason in failures.items())]
+            if dead:
+                raise InputError(f"{dead[0].source}: at {dead[0].offset:,}: {dead[0].reason}: mend or remove it")
+            texts += found.values()
+        return sentence_vectors(Path(self.embeddings), texts, layer=self.layer)
+
     def _measured(self, vectors: Rows, origin: Floats) -> dict[str, Any]:
         usable, n = np.flatnonzero(isotropy.nonzero(vectors, origin=origin)), vectors.shape[1]
         if len(usable) < 2:
@@ -193,6 +223,7 @@ class Isotropy:
 @functools.cache
 def code_version() -> str:
     """A hash over the code that decides what is measured: results of other code are not kept."""
-    names = ("transforms/angles.py", "transforms/angle_counts.py", "transforms/isotropy.py")
-    storage = ("pipelines/storage/embeddings.py", "pipelines/storage/tables.py")
-    return hash_of(code_files(*names, *storage, "pipelines/isotropy.py"))
+    names = ("angles.py", "angle_counts.py", "isotropy.py", "vocabulary.py", "wordpiece.py", "wordpiece_library.py")
+    storage = ("embeddings.py", "tables.py")
+    files = [f"transforms/{name}" for name in names] + [f"pipelines/storage/{name}" for name in storage]
+    return hash_of(code_files(*files, "models", "pipelines/isotropy.py", "pipelines/sentence_vectors.py"))

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,6 +28,20 @@ def angles(
         Path | None,
         typer.Option(
             metavar="CHECKPOINT|NPY", help="Look at these vectors instead: a Hugging Face folder, or a matrix."
+        ),
+    ] = None,
+    texts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="INPUT", help="With a checkpoint: at the sentence vectors of these texts.", show_default=False
+        ),
+    ] = None,
+    layer: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Whose states make sentence vectors; 0: embeddings.  [default: the last]",
+            show_default=False,
         ),
     ] = None,
     pairs: Annotated[
@@ -73,6 +87,10 @@ def angles(
         tls_key=tls_key,
     )
     out = out.absolute()
+    if texts is None and layer is not None:
+        raise UsageError("--layer is for --texts: without them token embeddings are measured")
+    if texts is not None and (embeddings is None or not embeddings.is_dir()):
+        raise UsageError("--texts needs --embeddings with the folder of a checkpoint, whose encoder reads them")
     if (dimensions is None) == (embeddings is None):
         raise UsageError("give either --dimensions, such as 2,3,10,100,768, or --embeddings")
     try:
@@ -88,7 +106,13 @@ def angles(
 
             if method is not None:
                 raise UsageError("--method is for --dimensions: embeddings are not drawn")
-            job = Isotropy(str(embeddings.absolute()), out, shared.parse_number(pairs or "1e6", "--pairs"), seed)
+            job = Isotropy(
+                str(embeddings.absolute()),
+                out,
+                shared.parse_number(pairs or "1e6", "--pairs"),
+                seed,
+                **_of_texts(embeddings, texts, layer),
+            )
     except ModuleNotFoundError as error:
         raise UsageError(f"hanmill angles needs the package {error.name}: pip install 'hanmill[angles]'") from None
     outcome = run_job(context, job, engine_options, work="draw", fresh=fresh, performance_report=not no_report)
@@ -101,3 +125,12 @@ def angles(
         from pipelines.angle_report import write_report
 
         report(out, outcome, write_report)
+
+
+def _of_texts(checkpoint: Path, texts: Path | None, layer: int | None) -> dict[str, Any]:
+    """What the job is told of sentence vectors."""
+    if texts is None:
+        return {}
+    with shared.needing("train", command="hanmill angles --texts"):
+        from pipelines.sentence_vectors import layer_of
+    return {"texts": str(texts.absolute()), "layer": layer_of(checkpoint, layer)}

@@ -1,10 +1,14 @@
 """What readers give: batches of documents as raw bytes, and dead letters for records that cannot be counted."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from transforms.decoding import decode
 
 BATCH_BYTES = 1 << 20
 
@@ -41,3 +45,11 @@ class Batch:
         """The dead letter of one of the documents."""
         place = self.places[document] if len(self.places) > 1 else self.places[0]
         return DeadLetter(place, int(self.starts[document]), reason)
+
+    def texts(self, *, errors: Literal["strict", "replace"] = "strict") -> tuple[dict[int, str], Mapping[int, str]]:
+        """The documents that can be decoded, and why others cannot, both by number; a line is without its end."""
+        decoded = decode(self.data, self.offsets, encoding=self.encoding, errors=errors, strip_bom=self.strip_bom)
+        whole = decoded.points.tobytes().decode("utf-32-le")
+        bounds = enumerate(itertools.pairwise(decoded.offsets.tolist()))
+        texts = {number: whole[begin:end].rstrip("\r\n") for number, (begin, end) in bounds}
+        return {number: text for number, text in texts.items() if number not in decoded.failures}, decoded.failures

@@ -55,7 +55,7 @@ CHAINS = {
     "parts": [
         Moment(Kind.NAMED, SHARDS, "*.json", 1, workers=False),
         Moment(Kind.NAMED, PARTS, "*.json", 2, workers=False),
-        Moment(Kind.BEGUN, PARTS, "*.attempt", 4, workers=True),
+        Moment(Kind.BEGUN, PARTS, "*.attempt", 2, workers=True),
         Moment(Kind.BEGUN, ".", "*.attempt", 2, workers=True),
         Moment(Kind.NAMED, ".", MANIFEST, 1, workers=True),
     ],

@@ -94,6 +94,19 @@ def test_windows_of_a_question_are_numbered(tmp_path: Path) -> None:
     assert len({SPLITS.place(row["id"]) for row in rows}) == 1
 
 
+def test_questions_about_one_context_go_into_one_split(tmp_path: Path) -> None:
+    paragraphs = [
+        {"context": f"北京大学在上海有{'人' * number}", "qas": [{**QUESTION, "id": f"{number}-{of}"} for of in range(9)]}
+        for number in range(1, 9)
+    ]
+    (tmp_path / "a.json").write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
+    found = made_of(tmp_path, "reading-comprehension", tmp_path / "a.json", Reading(format="document"))
+    files = {(row["context"], file) for file in range(5) for table in found.table(file) for row in table.to_pylist()}
+    assert found.totals["records"] == 72
+    assert len(files) == 8
+    assert len({file for _, file in files}) > 1
+
+
 def test_bad_examples_of_a_document_are_dead_letters_and_good_ones_stay(tmp_path: Path) -> None:
     questions = [QUESTION, {**QUESTION, "id": "q2", "answers": [{"text": "标题"}]}, {**QUESTION, "id": ""}]
     paragraph = READING["data"][0]["paragraphs"][0]

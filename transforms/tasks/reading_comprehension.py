@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from transforms.tasks.json_input import field, gold_field, id_field, json_object, offset_field, text_field
-from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema
+from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema, content_id
 from transforms.tasks.spans import columns, occurrences
 from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import Tokens, windows
@@ -19,8 +19,8 @@ class ReadingComprehension:
 
     An answer without a good offset is marked wherever it stands; the answers' own texts are what predictions are
     scored against. Segment 1 is the context: its tokens' offsets point into it, those of segment 0 into the question.
-    A question has at most 64 tokens, and a quarter of `max_length`. Raises ValueError for a `stride`, in tokens, at
-    which windows would leave some out.
+    A question has at most 64 tokens, and a quarter of `max_length`. Questions about one context go into one split.
+    Raises ValueError for a `stride`, in tokens, at which windows would leave some out.
     """
 
     vocabulary: Vocabulary
@@ -136,4 +136,4 @@ def _example(question: Any, context: str, *, of: str) -> Example:
             spans.update(occurrences(context, answer))
     if said and not spans:
         raise BadRecord(f"{of}answer {said[0]!r} does not stand in the context")
-    return Example(number, (asked, context), (said, sorted(spans)))
+    return Example(number, (asked, context), (said, sorted(spans)), group=content_id(context))

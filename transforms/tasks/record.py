@@ -45,12 +45,14 @@ TEXT: Schema = {
 class Example:
     """One example of a task: the texts that are to be tokenized, and its gold, which only the task reads.
 
-    `id` decides split and place; it does not change when the corpus grows.
+    `id` decides the place, `group` (if any) the split in its stead: examples of one group share texts, which no other
+    split may have seen. Neither changes when the corpus grows.
     """
 
     id: str
     texts: tuple[str, ...]
     gold: Any = None
+    group: str = ""
 
 
 def content_id(text: str) -> str:
