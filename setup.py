@@ -20,7 +20,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["transforms*", "models*", "pipelines*"]),
-    package_data={"": ["py.typed"]},
+    package_data={"": ["py.typed"], "pipelines": ["recipes/*.toml"]},
     install_requires=[
         "bokeh>=3.8",
         "fsspec>=2026.2",

@@ -96,7 +96,10 @@ def test_windows_of_a_question_are_numbered(tmp_path: Path) -> None:
 
 def test_questions_about_one_context_go_into_one_split(tmp_path: Path) -> None:
     paragraphs = [
-        {"context": f"北京大学在上海有{'人' * number}", "qas": [{**QUESTION, "id": f"{number}-{of}"} for of in range(9)]}
+        {
+            "context": f"北京大学在上海有{'人' * number}",
+            "qas": [{**QUESTION, "id": f"{number}-{of}"} for of in range(9)],
+        }
         for number in range(1, 9)
     ]
     (tmp_path / "a.json").write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))

@@ -1,0 +1,126 @@
+"""`hanmill run`."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.commands import options as shared
+from pipelines.errors import INTERRUPTED
+
+if TYPE_CHECKING:
+    from pipelines.engines.options import EngineOptions
+    from pipelines.recipe import Step
+
+ENGINE_OPTIONS = ("workers", "scheduler", "scheduler_file", "tls_ca", "tls_cert", "tls_key")
+ONE_TASK = ("train",)  # with --engine dask, a process of its own on one of the workers
+
+
+def run(
+    context: typer.Context,
+    recipe: Annotated[
+        str,
+        typer.Argument(metavar="RECIPE", help="A TOML file, or the name of one that comes along.", show_default=False),
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="STEP.KEY=VALUE", help="Another value than the recipe's; repeatable.", show_default=False
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what became of each step as JSON.")] = False,
+    engine: shared.Engine = shared.EngineName.LOCAL,
+    workers: shared.Workers = None,
+    scheduler: shared.Scheduler = None,
+    scheduler_file: shared.SchedulerFile = None,
+    tls_ca: shared.TlsCa = None,
+    tls_cert: shared.TlsCert = None,
+    tls_key: shared.TlsKey = None,
+) -> None:
+    """Run the steps of a recipe in order, and skip those of which nothing has changed.
+
+    Engine options go to all steps that take them. With --engine dask a training step is one task of the cluster, on a
+    worker with the resource GPU, or else CPU, if any has them. Ends with the exit code of the first step that fails.
+    """
+    from pipelines.progress import tell
+    from pipelines.recipe import read_recipe
+    from pipelines.recipe_run import run_recipe, summary
+
+    engine_options = shared.engine_options(
+        context,
+        engine,
+        workers=workers,
+        scheduler=scheduler,
+        scheduler_file=scheduler_file,
+        tls_ca=tls_ca,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+    )
+    commands = _commands(context)
+    read = read_recipe(recipe, settings or (), commands)
+    ran = run_recipe(read, _Launcher(engine_options, commands, quiet=as_json), tell=tell)
+    told = summary(read, ran)
+    if as_json:
+        print(json.dumps(told, ensure_ascii=False, indent=1))
+    else:
+        for step in ran:
+            code = f", exit code {step.exit_code}" if step.status == "failed" else ""
+            seconds = f" in {step.seconds:,.1f} s" if step.exit_code is not None else ""
+            print(f"{step.name:<12} {step.status}{seconds}{code}  {step.out}".rstrip())
+    if told["exit_code"]:
+        raise typer.Exit(told["exit_code"])
+
+
+def _commands(context: typer.Context) -> Mapping[str, Sequence[str]]:
+    """The long options of every command that a step may call."""
+    group = context.parent.command.commands  # type: ignore[union-attr]
+    names = {name for name, command in group.items() if not hasattr(command, "commands")} - {"run"}
+    return {name: [opt[2:] for p in group[name].params for opt in p.opts if opt.startswith("--")] for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class _Launcher:
+    """Runs steps as commands. `quiet`: what they print goes to the standard error."""
+
+    options: "EngineOptions"
+    commands: Mapping[str, Sequence[str]]
+    quiet: bool
+
+    def __call__(self, step: "Step") -> tuple[int, bytes]:
+        if self.options.name == "dask" and step.command in ONE_TASK:
+            from pipelines.engines.dask_command import run_on_cluster
+            from pipelines.progress import tell
+
+            return run_on_cluster(step.arguments, self.options, key=step.name, tell=tell)
+        code, printed = _run_here([*step.arguments, *self._engine(step)], keep=bool(step.save), quiet=self.quiet)
+        if not self.quiet:
+            sys.stdout.write(printed.decode(errors="backslashreplace"))
+        return code, printed
+
+    def _engine(self, step: "Step") -> list[str]:
+        given = {name: getattr(self.options, name) for name in ENGINE_OPTIONS}
+        named = {"engine": self.options.name, **{name.replace("_", "-"): value for name, value in given.items()}}
+        taken = {name: value for name, value in named.items() if name in self.commands[step.command]}
+        chosen = {
+            name: value for name, value in taken.items() if value is not None and f"--{name}" not in step.arguments
+        }
+        return [part for name, value in chosen.items() for part in (f"--{name}", str(value))]
+
+
+def _run_here(arguments: Sequence[str], *, keep: bool, quiet: bool) -> tuple[int, bytes]:
+    """In a process of its own; a Ctrl-C reaches it once, and it may save what it has."""
+    out = subprocess.PIPE if keep else sys.stderr if quiet else None
+    command = [sys.executable, "-m", "pipelines.cli", *arguments]
+    with subprocess.Popen(command, stdout=out, start_new_session=True) as process:
+        try:
+            printed, _ = process.communicate()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            return INTERRUPTED, b""
+    return process.returncode, printed or b""
