@@ -45,12 +45,14 @@ TEXT: Schema = {
 class Example:
     """One example of a task: the texts that are to be tokenized, and its gold, which only the task reads.
 
-    `id` decides split and place; it does not change when the corpus grows.
+    `id` decides split and place; it does not change when the corpus grows. `missing`: the field in which gold is, where
+    the input does not have it, as in a test set.
     """
 
     id: str
     texts: tuple[str, ...]
     gold: Any = None
+    missing: str = ""
 
 
 def content_id(text: str) -> str:
