@@ -17,6 +17,7 @@ from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import Tokens, windows
 
 LONGEST_QUESTION = 64
+DEFAULT_STRIDE = 128
 LONGEST_ANSWER = 128
 
 
@@ -26,14 +27,14 @@ class ReadingComprehension:
 
     An answer without a good offset is marked wherever it stands; the answers' own texts are what predictions are
     scored against. Segment 1 is the context: its tokens' offsets point into it, those of segment 0 into the question.
-    A question has at most 64 tokens, and a quarter of `max_length`. Raises ValueError for a `stride`, in tokens, at
-    which windows would leave some out.
+    A question has at most 64 tokens, and a quarter of `max_length`. `stride`: tokens from window to window, 128 or what
+    windows are long; raises ValueError where they would leave some out.
     """
 
     vocabulary: Vocabulary
     max_length: int
     labels: Mapping[str, Sequence[str]]
-    stride: int = 128
+    stride: int | None = None
 
     name: ClassVar[str] = "reading-comprehension"
     reads: ClassVar[str] = "documents"
@@ -53,7 +54,7 @@ class ReadingComprehension:
     }
 
     def __post_init__(self) -> None:
-        if not 1 <= self.stride <= largest_stride(self.max_length):
+        if self.stride is not None and not 1 <= self.stride <= largest_stride(self.max_length):
             raise ValueError(
                 f"stride {self.stride}: between 1 and {largest_stride(self.max_length)}, what max_length "
                 f"{self.max_length} leaves for a window"
@@ -89,7 +90,7 @@ class ReadingComprehension:
             *tokens,
             vocabulary=self.vocabulary,
             max_length=self.max_length,
-            stride=self.stride,
+            stride=default_stride(self.max_length) if self.stride is None else self.stride,
             most_first=_question_length(self.max_length),
         )
         for window, encoding in enumerate(encodings):
@@ -153,14 +154,16 @@ class ReadingComprehension:
         return [{"id": id, "answer": said} for (id, *_), (_, said) in answers.items()]
 
     def perfect(self, records: Sequence[Record]) -> Model:
-        """The model that answers from the records' own gold, with the answer that has the fewest tokens."""
+        """The model that answers from the records' own gold, with the shortest of the places that say an answer."""
         known = ByIds(records)
 
         def model(inputs: Arrays) -> Arrays:
             edges = np.full((2, *inputs["ids"].shape), -CERTAIN, np.float32)
             for row, ids in enumerate(inputs["ids"]):
-                places = self._places(known[ids][0])
-                place = min(places.tolist(), key=lambda span: span[1] - span[0], default=(0, 0))
+                record = known[ids][0]
+                ordered = sorted(self._places(record).tolist(), key=lambda span: span[1] - span[0])
+                ordered.sort(key=lambda span: text_of(record, *span) not in record["answers"])
+                place = ordered[0] if ordered else (0, 0)
                 edges[[0, 1], row, place] = CERTAIN
             return {"begins": edges[0], "ends": edges[1]}
 
@@ -186,6 +189,15 @@ def _log_probabilities(logits: Floats, allowed: Bools) -> Floats:
     """Of tokens of the context [rows, tokens], minus infinity elsewhere; what [CLS] has of the whole is missing."""
     known = np.concatenate([logits[:, :1], np.where(allowed, logits, -np.inf)], axis=1)
     return np.where(allowed, logits, -np.inf) - np.logaddexp.reduce(known, axis=1, keepdims=True)
+
+
+def default_stride(max_length: int) -> int:
+    """How many tokens windows lie apart where nothing else is said.
+
+    >>> default_stride(512), default_stride(128)
+    (128, 93)
+    """
+    return min(DEFAULT_STRIDE, largest_stride(max_length))
 
 
 def largest_stride(max_length: int) -> int:

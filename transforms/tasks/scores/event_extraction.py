@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from transforms.tasks.json_input import field, id_field, json_lines, text_field
+from transforms.tasks.json_input import field, gold_field, id_field, json_lines, text_field
 from transforms.tasks.record import BadRecord, content_id
 from transforms.tasks.scores.assignment import best_total
 from transforms.tasks.scores.rates import rates
@@ -53,11 +53,12 @@ def score(predictions: Arguments, gold: Arguments) -> dict[str, float]:
 def _arguments(row: Any, of: str) -> Iterator[Argument]:
     for number, event in enumerate(field(row, "event_list", list, of=of)):
         at = f"{of}event_list, item {number}: "
-        kind = text_field(event, "event_type", of=at)
+        kind = field(event, "event_type", str, of=at)
         for argument in field(event, "arguments", list, of=at):
-            aliases = argument.get("alias") or () if isinstance(argument, dict) else ()
-            said = text_field(argument, "argument", of=at)
-            yield kind, text_field(argument, "role", of=at), tuple(str(way).lower() for way in (said, *aliases))
+            ways = [field(argument, "argument", str, of=at), *(gold_field(argument, "alias", of=at) or ())]
+            if not all(isinstance(way, str) for way in ways):
+                raise BadRecord(f"{at}field 'alias' holds more than texts")
+            yield kind, field(argument, "role", str, of=at), tuple(way.lower() for way in ways)
 
 
 def _by_role(arguments: Sequence[Argument]) -> dict[tuple[str, str], list[tuple[str, ...]]]:
@@ -70,5 +71,4 @@ def _by_role(arguments: Sequence[Argument]) -> dict[tuple[str, str], list[tuple[
 def _f1(said: Sequence[str], argument: Sequence[str]) -> float:
     """Of characters, what is predicted by its own words."""
     first = Counter(said[0])
-    shared = ((sum((first & Counter(way)).values()), way) for way in argument)
-    return max(2 * common / (len(said[0]) + len(way)) for common, way in shared)
+    return max(2 * (first & Counter(way)).total() / max(1, len(said[0]) + len(way)) for way in argument)
