@@ -77,7 +77,7 @@ def test_events_and_their_arguments() -> None:
         ("甲公司甲公司甲公司", "甲公司", 3, (3, 6)),  # not where it stands first
         ("甲公司甲公司甲公司", "甲公司", 4, (3, 6)),  # the nearest to a wrong offset
         ("甲公司甲公司甲公司", "甲公司", 5, (6, 9)),
-        ("甲公司甲公司甲公司", "甲公司", 99, (6, 9)),
+        ("甲公司甲公司甲公司", "甲公司", 8, (6, 9)),
         ("甲公司甲公司甲公司", "甲公司", -1, (0, 3)),
         ("甲公司甲公司甲公司", "甲公司", None, (0, 3)),
         ("甲公司甲公司甲公司", "甲公司", "3", (3, 6)),
@@ -154,6 +154,10 @@ def test_a_row_without_gold(given_: dict[str, Any]) -> None:
         (
             {"event_list": [event(LAY_OFF, "雇人", 7)]},
             "trigger '雇人' does not stand in the text, at offset 7 or elsewhere",
+        ),
+        (
+            {"event_list": [event(LAY_OFF, "裁员", 10)]},
+            "trigger '裁员' does not stand at offset 10, but next at 7: mend the offset, or give -1",
         ),
         (
             {"event_list": [event(LAY_OFF, "裁员", 7), {"event_type": LAY_OFF, "trigger": "裁员"}]},

@@ -64,7 +64,7 @@ def test_a_question_and_its_context() -> None:
         ("海雾，海雾，海雾", [("海雾", "3")], [(3, 5)]),
         ("海雾，海雾，海雾", [("海雾", -1)], [(0, 2), (3, 5), (6, 8)]),  # unknown: wherever it stands
         ("海雾，海雾，海雾", [("海雾", None)], [(0, 2), (3, 5), (6, 8)]),
-        ("海雾，海雾，海雾", [("海雾", 4)], [(0, 2), (3, 5), (6, 8)]),  # wrong, so unknown
+        ("海雾，海雾，海雾", [("海雾", 4)], [(3, 5)]),  # wrong by a blank that was cut off, or two
         ("海雾，海雾，海雾", [("海雾", 3), ("海雾", -1)], [(0, 2), (3, 5), (6, 8)]),
         ("海雾，海雾，海雾", [("海雾，海", -1), ("雾", 7)], [(0, 4), (3, 7), (7, 8)]),  # they overlap
         ("海雾1987年", [("1987年", 2), ("1987", 2)], [(2, 6), (2, 7)]),
@@ -180,7 +180,14 @@ def test_a_stride_leaves_nothing_out(max_length: int, most: int) -> None:
         (question(""), "question q1: field 'text' is empty"),
         (question(("1987年", 3.5)), "question q1: field 'answer_start' is no whole number but 3.5"),
         (question("1988年"), "question q1: answer '1988年' does not stand in the context"),
-        (question(("1988年", 3), "海雾"), "question q1: answer '1988年' does not stand in the context"),
+        (
+            question(("1988年", 3), "小城"),
+            "question q1: answer '1988年' does not stand in the text, at offset 3 or elsewhere",
+        ),
+        (
+            question(("1987年", 6), "小城"),
+            "question q1: answer '1987年' does not stand at offset 6, but next at 3: mend the offset, or give -1",
+        ),
     ],
 )
 def test_a_bad_question_is_named_and_the_others_are_kept(asked: Any, message: str) -> None:
