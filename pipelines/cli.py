@@ -18,6 +18,7 @@ from pipelines.commands.count import count  # noqa: E402
 from pipelines.commands.options import EXIT_CODES, Directory, Invocation, needing  # noqa: E402
 from pipelines.commands.recipe import run  # noqa: E402
 from pipelines.commands.records import inspect, records  # noqa: E402
+from pipelines.commands.score import evaluate, score  # noqa: E402
 from pipelines.commands.train import train  # noqa: E402
 from pipelines.commands.vocab import vocab  # noqa: E402
 from pipelines.errors import DONE, INTERRUPTED, HanmillError, InputError, UsageError  # noqa: E402
@@ -37,6 +38,8 @@ app.command()(inspect)
 app.command(epilog=EXIT_CODES)(angles)
 app.command(epilog=EXIT_CODES)(train)
 app.command(epilog=EXIT_CODES)(run)
+app.command(epilog=EXIT_CODES)(score)
+app.command(epilog=EXIT_CODES)(evaluate)
 
 
 @app.command()

@@ -93,9 +93,14 @@ class DataSet:
                 yield self.read(record)
 
     def read(self, record: bytes) -> Record:
-        """A record's features, as its schema types them: integers int64, labels as numbers, text as str."""
-        found = decode_example(record)
-        return {name: _value(found[name], kind) for name, kind in self.schema.items()}
+        """A record's features."""
+        return read_record(record, self.schema)
+
+
+def read_record(record: bytes, schema: Schema) -> Record:
+    """A record's features, as its schema types them: integers int64, labels as numbers, text as str."""
+    found = decode_example(record)
+    return {name: _value(found[name], kind) for name, kind in schema.items()}
 
 
 def _value(value: Any, kind: Kind) -> Any:

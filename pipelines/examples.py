@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from pipelines.storage.batches import Batch, DeadLetter
 from pipelines.storage.record_tables import BY_KEY, to_table
-from transforms.splits import Splits
+from transforms.splits import TRAIN, Splits
 from transforms.tasks.masked_language_model import MaskedLanguageModel
 from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema, check
 from transforms.tasks.task import Task
@@ -28,12 +28,14 @@ class ShardRecords:
     def add(self, batch: Batch, *, split: str) -> None:
         """Makes records of a batch of inputs. `split`: what they were named for, if anything."""
         self.dead += batch.dead
-        found = list(self._examples(batch))
+        found = list(self.examples(batch))
         unique = list(dict.fromkeys(text for _, example in found for text in example.texts))
         tokens = dict(zip(unique, self.wordpiece.tokenize(unique), strict=True))
         made: dict[int, list[tuple[Record, int, int]]] = {}
         for document, example in found:
             try:
+                if example.missing and self.splits.split(example.id, split=split) == TRAIN:
+                    raise BadRecord(f"field {example.missing!r} is missing, which a row to train on has: test=FILE?")
                 records = list(self._checked(example, [tokens[text] for text in example.texts]))
             except BadRecord as error:
                 self.dead.append(batch.dead_letter(document, str(error)))
@@ -47,8 +49,8 @@ class ShardRecords:
             table = to_table(of_file, held_schema(self.task), keys=keys, numbers=numbers)
             self._tables.setdefault(file, []).append(table)
 
-    def _examples(self, batch: Batch) -> Iterator[tuple[int, Example]]:
-        """Number of the document and example."""
+    def examples(self, batch: Batch) -> Iterator[tuple[int, Example]]:
+        """The examples of a batch, each behind the number of its document; bad ones become dead letters."""
         texts, failures = batch.texts(errors="replace" if self.replace_errors else "strict")
         self.dead += [batch.dead_letter(document, reason) for document, reason in failures.items()]
         for document, text in texts.items():

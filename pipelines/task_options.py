@@ -10,7 +10,7 @@ from typing import Any
 from pipelines.errors import InputError, UsageError
 from pipelines.tally import load_dictionary
 from transforms.segmentation import Segmenter
-from transforms.tasks.reading_comprehension import largest_stride
+from transforms.tasks.reading_comprehension import default_stride, largest_stride
 from transforms.tasks.record import check_label
 from transforms.tasks.task import TASKS, Task
 from transforms.vocabulary import Vocabulary
@@ -18,7 +18,6 @@ from transforms.wordpiece import WordPiece
 
 _NEEDS_SCHEMA = ("relation-extraction", "event-extraction")
 _TAKES_SCHEMA = (*_NEEDS_SCHEMA, "text-classification")
-DEFAULT_STRIDE = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class TaskOptions:
     @property
     def window_stride(self) -> int:
         """How many tokens windows lie apart."""
-        return self.stride or min(DEFAULT_STRIDE, largest_stride(self.length))
+        return self.stride or default_stride(self.length)
 
     @property
     def configuration(self) -> dict[str, Any]:
@@ -95,23 +94,43 @@ def open_task(options: TaskOptions) -> tuple[Task, WordPiece]:
     return _open_task(options, read_file(options.vocabulary), options.schema and read_file(options.schema))
 
 
-@functools.lru_cache(maxsize=1)
-def _open_task(options: TaskOptions, words: bytes, schema: bytes | None) -> tuple[Task, WordPiece]:
+def read_vocabulary(path: Path) -> Vocabulary:
+    """Raises InputError."""
+    return _vocabulary(read_file(path), path)
+
+
+def read_labels(name: str, path: Path) -> dict[str, tuple[str, ...]]:
+    """The labels of a task's schema; raises InputError."""
+    return _labels(name, read_file(path), path)
+
+
+def _vocabulary(content: bytes, path: Path) -> Vocabulary:
     try:
-        vocabulary = Vocabulary.of(words, name=str(options.vocabulary))
+        return Vocabulary.of(content, name=str(path))
     except ValueError as error:
         raise InputError(str(error)) from error
+
+
+def _labels(name: str, content: bytes, path: Path) -> dict[str, tuple[str, ...]]:
+    try:
+        labels: dict[str, tuple[str, ...]] = TASKS[name].read_labels(content)
+        for label in itertools.chain.from_iterable(labels.values()):
+            check_label(label)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+    if not all(labels.values()):
+        raise InputError(f"{path}: no label in it")
+    return labels
+
+
+@functools.lru_cache(maxsize=1)
+def _open_task(options: TaskOptions, words: bytes, schema: bytes | None) -> tuple[Task, WordPiece]:
     kind, more = TASKS[options.name], dict[str, Any]()
+    vocabulary = _vocabulary(words, options.vocabulary)
     labels: dict[str, tuple[str, ...]] = {}
     if schema is not None:
-        try:
-            labels = kind.read_labels(schema)
-            for label in itertools.chain.from_iterable(labels.values()):
-                check_label(label)
-        except ValueError as error:
-            raise InputError(f"{options.schema}: {error}") from error
-        if not all(labels.values()):
-            raise InputError(f"{options.schema}: no label in it")
+        assert options.schema is not None
+        labels = _labels(options.name, schema, options.schema)
     if options.name == "masked-language-model":
         segmenter = Segmenter(load_dictionary(None, (), options.dictionary_hash))
         more = {"word_ends": lambda text: segmenter.spans(text)["end"], "across": options.across}

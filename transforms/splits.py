@@ -53,11 +53,14 @@ class Splits:
             begin += count
         return found
 
+    def split(self, identifier: str, *, split: str = "") -> str:
+        """The split of an example; `split`: the one that it was named for."""
+        return split or self._drawn(_hashes(f"{self.salt}\0{identifier}")[0] / 2**64)
+
     def place(self, identifier: str, *, split: str = "") -> int:
-        """The number of an example's file; `split`: the one that it was named for."""
-        drawn, second = _hashes(f"{self.salt}\0{identifier}")
-        files = self.ranges[split or self._drawn(drawn / 2**64)]
-        return files[second * len(files) >> 64]
+        """The number of an example's file."""
+        files = self.ranges[self.split(identifier, split=split)]
+        return files[_hashes(f"{self.salt}\0{identifier}")[1] * len(files) >> 64]
 
     def key(self, identifier: str, number: int) -> int:
         """Where a record comes in its file: 64 bits. `number`: of the example's record."""

@@ -155,6 +155,37 @@ def test_bytes_that_do_not_decode_may_be_replaced(tmp_path: Path) -> None:
         assert len(found.dead) == 1 - len(texts)
 
 
+@pytest.mark.parametrize(
+    ("name", "row", "field"),
+    [
+        ("relation-extraction", RELATION, "spo_list"),
+        ("event-extraction", EVENT, "event_list"),
+        ("entity-linking", LINKED, "mention_data"),
+    ],
+)
+def test_a_row_without_gold_is_bad_in_training_only(tmp_path: Path, name: str, row: dict[str, Any], field: str) -> None:
+    source = write_lines(tmp_path / "a.json", [row, {**row, field: []}, {**row, field: None}])
+    schema = schema_of(tmp_path, name)
+    assert len(rows_of(made_of(tmp_path, name, source, split="held", schema=schema))) == 3
+    found = made_of(tmp_path, name, source, split="train", schema=schema)
+    assert len(rows_of(found)) == 2
+    ((offset, reason),) = reasons(found.dead)
+    assert offset > 0
+    assert reason == f"field {field!r} is missing, which a row to train on has: test=FILE?"
+
+
+def test_a_question_without_answers_is_bad_in_training_only(tmp_path: Path) -> None:
+    paragraph = READING["data"][0]["paragraphs"][0]
+    asked = [{**QUESTION, "id": "q2", "answers": []}, {"id": "q3", "question": "大学"}, QUESTION]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"data": [{"paragraphs": [{**paragraph, "qas": asked}]}]}))
+    reading = Reading(format="document")
+    for split, ids in (("held", ["q1", "q2", "q3"]), ("train", ["q1", "q2"])):
+        found = made_of(tmp_path, "reading-comprehension", path, reading, split=split)
+        assert sorted(row["id"] for row in rows_of(found)) == ids
+        assert len(found.dead) == 3 - len(ids)
+
+
 HALF = "\ud800"
 HALVES: dict[str, tuple[str, Any]] = {
     "text": ("entity-linking", {**LINKED, "text": f"北京大学在北京{HALF}"}),

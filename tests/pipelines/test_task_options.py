@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from pipelines.errors import InputError, UsageError
-from pipelines.task_options import DEFAULT_STRIDE, TaskOptions, open_task
+from pipelines.task_options import TaskOptions, open_task
 from tests.pipelines.made_records import EVENT_TYPES, PREDICATES, task_options, write_lines, write_vocabulary
+from transforms.tasks.reading_comprehension import DEFAULT_STRIDE
 from transforms.tasks.task import TASKS
 
 SCHEMA = Path("schema.json")

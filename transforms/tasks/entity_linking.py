@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from transforms.tasks.json_input import gold_field, id_field, json_object, offset_field, text_field
-from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, content_id, text_features
+from transforms.tasks.json_input import json_object, offset_field, one_text, text_field
+from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, text_features
 from transforms.tasks.spans import columns, placed
 from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import Tokens, pair
@@ -31,16 +31,14 @@ class EntityLinking:
 
     def examples(self, text: str, label: str) -> Iterator[Example | BadRecord]:
         """The example of a line."""
-        row = json_object(text)
-        said = text_field(row, "text")
-        yield Example(id_field(row, "text_id") or content_id(said), (said,), gold_field(row, "mention_data"))
+        yield one_text(json_object(text), id="text_id", gold="mention_data")
 
     def records(self, example: Example, tokens: Sequence[Tokens]) -> Iterator[Record]:
         """The one record of an example."""
         text, (of_text,) = example.texts[0], tokens
         encoding = pair(of_text, vocabulary=self.vocabulary, max_length=self.max_length)
         mentions, entities = [], []
-        for number, item in enumerate(example.gold):
+        for number, item in enumerate(example.gold or ()):
             of = f"mention_data, item {number}: "
             mention = text_field(item, "mention", of=of)
             offset = offset_field(item, "offset", of=of)

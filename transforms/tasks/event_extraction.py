@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from transforms.tasks.json_input import field, gold_field, id_field, json_lines, json_object, offset_field, text_field
-from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, content_id, text_features
+from transforms.tasks.json_input import field, json_lines, json_object, offset_field, one_text, text_field, write_lines
+from transforms.tasks.model import CERTAIN, Arrays, ByIds, Model, padded
+from transforms.tasks.pointers import Floats, pointed, pointers, text_of, text_tokens, token_spans
+from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, text_features
+from transforms.tasks.scores import event_extraction as scoring
 from transforms.tasks.spans import columns, placed
 from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import Tokens, pair
@@ -17,7 +20,10 @@ from transforms.wordpiece import Tokens, pair
 class EventExtraction:
     """Records: a text, its events and their arguments.
 
-    The label of an argument is `event type/role`; `argument_events` tells which event it belongs to.
+    The label of an argument is `event type/role`; `argument_events` tells which event it belongs to. A model points at
+    the first and the last token of arguments, for each label by itself: a span may have two roles, and what overlaps is
+    told apart, which a tagger has no tags for, with a CRF (kexue.fm 7321) or without. Triggers are not asked for, nor
+    which of two events of a type an argument belongs to: neither is scored.
     """
 
     vocabulary: Vocabulary
@@ -50,16 +56,14 @@ class EventExtraction:
 
     def examples(self, text: str, label: str) -> Iterator[Example | BadRecord]:
         """The example of a line."""
-        row = json_object(text)
-        said = text_field(row, "text")
-        yield Example(id_field(row, "id") or content_id(said), (said,), gold_field(row, "event_list"))
+        yield one_text(json_object(text), id="id", gold="event_list")
 
     def records(self, example: Example, tokens: Sequence[Tokens]) -> Iterator[Record]:
         """The one record of an example."""
         text, (of_text,) = example.texts[0], tokens
         encoding = pair(of_text, vocabulary=self.vocabulary, max_length=self.max_length)
         triggers, types, arguments, roles, events = [], [], [], [], []
-        for number, event in enumerate(example.gold):
+        for number, event in enumerate(example.gold or ()):
             of = f"event_list, item {number}: "
             types.append(text_field(event, "event_type", of=of))
             trigger = text_field(event, "trigger", of=of)
@@ -83,6 +87,54 @@ class EventExtraction:
             "argument_roles": roles,
             "argument_events": np.array(events, np.int32),
         }
+
+    def targets(self, record: Record, rng: np.random.Generator) -> dict[str, Any]:
+        """`ids` int32 [n]; `roles` float32 [n, labels, 2]: where arguments begin and end. Nothing is drawn."""
+        return {"ids": record["ids"].astype(np.int32), "roles": self._roles(record)}
+
+    def shapes(self, length: int) -> dict[str, tuple[int, ...]]:
+        """The shapes of targets in a batch of records of `length` tokens."""
+        return {"ids": (length,), "roles": (length, len(self.labels["argument_roles"]), 2)}
+
+    def _roles(self, record: Record) -> Floats:
+        spans, whole = token_spans(record, record["argument_begins"], record["argument_ends"])
+        roles = np.asarray(record["argument_roles"], np.int64)[whole]
+        return pointers(spans[whole], roles, tokens=len(record["ids"]), kinds=len(self.labels["argument_roles"]))
+
+    def decode(self, records: Sequence[Record], model: Model, *, threshold: float = 0.5) -> list[dict[str, Any]]:
+        """The arguments of each record, in one event of each type; `model`: `ids` to `roles`, logits."""
+        logits = model({"ids": padded([record["ids"] for record in records])})["roles"]
+        events: list[dict[str, list[dict[str, str]]]] = [{} for _ in records]
+        for row, label, first, last in pointed(logits, allowed=text_tokens(records), threshold=threshold).tolist():
+            kind, _, role = self.labels["argument_roles"][label].rpartition("/")
+            argument = {"role": role, "argument": text_of(records[row], first, last)}
+            events[row].setdefault(kind, []).append(argument)
+        return [
+            {
+                "id": record["id"],
+                "event_list": [{"event_type": kind, "arguments": arguments} for kind, arguments in found.items()],
+            }
+            for record, found in zip(records, events, strict=True)
+        ]
+
+    def perfect(self, records: Sequence[Record]) -> Model:
+        """The model that answers from the records' own gold."""
+        known = ByIds(records)
+
+        def model(inputs: Arrays) -> Arrays:
+            rows, tokens = inputs["ids"].shape
+            roles = np.full((rows, *self.shapes(tokens)["roles"]), -CERTAIN, np.float32)
+            for row, ids in enumerate(inputs["ids"]):
+                for record in known[ids]:
+                    roles[row, : len(record["ids"])][self._roles(record) > 0] = CERTAIN
+            return {"roles": roles}
+
+        return model
+
+    write = staticmethod(write_lines)
+    read_predictions = staticmethod(scoring.read_predictions)
+    read_gold = staticmethod(scoring.read_gold)
+    score = staticmethod(scoring.score)
 
     def marks(self, record: Record) -> Iterator[tuple[int, int, str]]:
         """What a person wants to see in the text."""

@@ -1,10 +1,10 @@
 """JSON as the organisers of competitions give it: an object a line, or one document."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from transforms.tasks.record import BadRecord
+from transforms.tasks.record import BadRecord, Example, content_id
 
 
 def json_object(text: str) -> dict[str, Any]:
@@ -22,6 +22,12 @@ def json_object(text: str) -> dict[str, Any]:
     return value
 
 
+def one_text(row: Any, *, id: str, gold: str) -> Example:
+    """The example of an object with a text, an id if it has one, and a list that is its gold; raises BadRecord."""
+    said, items = text_field(row, "text"), gold_field(row, gold)
+    return Example(id_field(row, id) or content_id(said), (said,), items, missing=gold if items is None else "")
+
+
 def json_lines(content: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
     """The objects of a file of JSON lines, each behind its line as messages name it; raises BadRecord that does.
 
@@ -34,6 +40,15 @@ def json_lines(content: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield f"line {number}: ", json_object(line)
             except BadRecord as error:
                 raise BadRecord(f"line {number}: {error}") from None
+
+
+def write_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Such a file, in UTF-8.
+
+    >>> write_lines([{"text": "中国"}]).decode()
+    '{"text": "中国"}\\n'
+    """
+    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode()
 
 
 def field(row: Any, name: str, kind: type, *, of: str = "") -> Any:
@@ -64,9 +79,9 @@ def id_field(row: Any, name: str, *, of: str = "") -> str:
     return str(value) if isinstance(value, int) else text_field(row, name, of=of)
 
 
-def gold_field(row: Any, name: str, *, of: str = "") -> list[Any]:
-    """A field that is a list, empty if it is missing, as gold is in a test set; raises BadRecord."""
-    return [] if _value(row, name) is None else list(field(row, name, list, of=of))
+def gold_field(row: Any, name: str, *, of: str = "") -> list[Any] | None:
+    """A field that is a list, None if it is missing, as gold is in a test set; raises BadRecord."""
+    return None if _value(row, name) is None else list(field(row, name, list, of=of))
 
 
 def offset_field(row: Any, name: str, *, of: str = "") -> int:

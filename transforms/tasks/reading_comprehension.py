@@ -1,16 +1,24 @@
 """Reading comprehension, SQuAD's format as DuReader-robust and CMRC 2018 use it: a question, a context, answers."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from transforms.tasks.json_input import field, gold_field, id_field, json_object, offset_field, text_field
+from transforms.tasks.model import CERTAIN, Arrays, ByIds, Model, padded
+from transforms.tasks.pointers import Bools, Floats, Numbers, text_of, text_tokens, token_spans
 from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema, content_id
-from transforms.tasks.spans import columns, occurrences
+from transforms.tasks.scores import reading_comprehension as scoring
+from transforms.tasks.spans import columns, near, occurrences
 from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import Tokens, windows
 
 LONGEST_QUESTION = 64
+DEFAULT_STRIDE = 128
+LONGEST_ANSWER = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +28,14 @@ class ReadingComprehension:
     An answer without a good offset is marked wherever it stands; the answers' own texts are what predictions are
     scored against. Segment 1 is the context: its tokens' offsets point into it, those of segment 0 into the question.
     A question has at most 64 tokens, and a quarter of `max_length`. Questions about one context go into one split.
-    Raises ValueError for a `stride`, in tokens, at which windows would leave some out.
+    `stride`: tokens from window to window, 128 or what windows are long; raises ValueError where they would leave some
+    out.
     """
 
     vocabulary: Vocabulary
     max_length: int
     labels: Mapping[str, Sequence[str]]
-    stride: int = 128
+    stride: int | None = None
 
     name: ClassVar[str] = "reading-comprehension"
     reads: ClassVar[str] = "documents"
@@ -46,7 +55,7 @@ class ReadingComprehension:
     }
 
     def __post_init__(self) -> None:
-        if not 1 <= self.stride <= largest_stride(self.max_length):
+        if self.stride is not None and not 1 <= self.stride <= largest_stride(self.max_length):
             raise ValueError(
                 f"stride {self.stride}: between 1 and {largest_stride(self.max_length)}, what max_length "
                 f"{self.max_length} leaves for a window"
@@ -76,13 +85,13 @@ class ReadingComprehension:
     def records(self, example: Example, tokens: Sequence[Tokens]) -> Iterator[Record]:
         """A record for each window."""
         question, context = example.texts
-        answers, spans = example.gold
+        answers, spans = example.gold or ([], [])
         answer_begins, answer_ends = columns(spans)
         encodings = windows(
             *tokens,
             vocabulary=self.vocabulary,
             max_length=self.max_length,
-            stride=self.stride,
+            stride=default_stride(self.max_length) if self.stride is None else self.stride,
             most_first=_question_length(self.max_length),
         )
         for window, encoding in enumerate(encodings):
@@ -100,10 +109,96 @@ class ReadingComprehension:
                 "answer_ends": answer_ends,
             }
 
+    def targets(self, record: Record, rng: np.random.Generator) -> dict[str, Any]:
+        """`ids`, `segments` int32 [n]; `begin`, `end` int32 []: the first and the last token of an answer.
+
+        One of the places that lie wholly in the window is drawn; both are 0, [CLS], where there is none.
+        """
+        places = self._places(record)
+        begin, end = rng.choice(places) if len(places) else (0, 0)
+        return {
+            "ids": record["ids"].astype(np.int32),
+            "segments": record["segments"].astype(np.int32),
+            "begin": np.int32(begin),
+            "end": np.int32(end),
+        }
+
+    def shapes(self, length: int) -> dict[str, tuple[int, ...]]:
+        """The shapes of targets in a batch of records of `length` tokens."""
+        return {"ids": (length,), "segments": (length,), "begin": (), "end": ()}
+
+    def _places(self, record: Record) -> Numbers:
+        """Tokens of the answers in the window, int64 [n, 2]."""
+        spans, whole = token_spans(record, record["answer_begins"], record["answer_ends"])
+        return spans[whole]
+
+    def decode(self, records: Sequence[Record], model: Model, *, longest: int = LONGEST_ANSWER) -> list[dict[str, Any]]:
+        """The answer to each question, of at most `longest` tokens; `model`: `ids`, `segments` to `begins`, `ends`.
+
+        Logits become probabilities over the tokens of the context and [CLS], as in training, so that windows can be
+        compared; the span of the context is taken whose begin and end are likeliest together, in whichever window.
+        """
+        inputs = {name: padded([record[name] for record in records]) for name in ("ids", "segments")}
+        logits, allowed = model(inputs), text_tokens(records)
+        begins, ends = (_log_probabilities(logits[name], allowed) for name in ("begins", "ends"))
+        longest = min(longest, begins.shape[1])
+        ends = np.pad(ends, ((0, 0), (0, longest - 1)), constant_values=-np.inf)
+        both = begins[:, :, None] + np.lib.stride_tricks.sliding_window_view(ends, longest, axis=1)
+        flat = both.reshape(len(records), -1)
+        best = flat.argmax(axis=1)
+        answers: dict[tuple[str, ...], tuple[float, str]] = {}
+        for record, place, score in zip(records, best.tolist(), flat[np.arange(len(best)), best].tolist(), strict=True):
+            first, more = divmod(place, longest)
+            said = text_of(record, first, first + more) if score > -np.inf else ""
+            of = tuple(record[name] for name in ("id", "question", "context"))
+            answers[of] = max(answers.get(of, (-np.inf, "")), (score, said), key=lambda pair: pair[0])
+        return [{"id": id, "answer": said} for (id, *_), (_, said) in answers.items()]
+
+    def perfect(self, records: Sequence[Record]) -> Model:
+        """The model that answers from the records' own gold, with the shortest of the places that say an answer."""
+        known = ByIds(records)
+
+        def model(inputs: Arrays) -> Arrays:
+            edges = np.full((2, *inputs["ids"].shape), -CERTAIN, np.float32)
+            for row, ids in enumerate(inputs["ids"]):
+                record = known[ids][0]
+                ordered = sorted(self._places(record).tolist(), key=lambda span: span[1] - span[0])
+                ordered.sort(key=lambda span: text_of(record, *span) not in record["answers"])
+                place = ordered[0] if ordered else (0, 0)
+                edges[[0, 1], row, place] = CERTAIN
+            return {"begins": edges[0], "ends": edges[1]}
+
+        return model
+
+    @staticmethod
+    def write(predictions: Sequence[Mapping[str, Any]]) -> bytes:
+        """The file that the organisers take: an object of answers by question."""
+        answers = {prediction["id"]: prediction["answer"] for prediction in predictions}
+        return json.dumps(answers, ensure_ascii=False, indent=1).encode()
+
+    read_predictions = staticmethod(scoring.read_predictions)
+    read_gold = staticmethod(scoring.read_gold)
+    score = staticmethod(scoring.score)
+
     def marks(self, record: Record) -> Iterator[tuple[int, int, str]]:
         """What a person wants to see in the context."""
         for begin, end in zip(record["answer_begins"], record["answer_ends"], strict=True):
             yield int(begin), int(end), "answer"
+
+
+def _log_probabilities(logits: Floats, allowed: Bools) -> Floats:
+    """Of tokens of the context [rows, tokens], minus infinity elsewhere; what [CLS] has of the whole is missing."""
+    known = np.concatenate([logits[:, :1], np.where(allowed, logits, -np.inf)], axis=1)
+    return np.where(allowed, logits, -np.inf) - np.logaddexp.reduce(known, axis=1, keepdims=True)
+
+
+def default_stride(max_length: int) -> int:
+    """How many tokens windows lie apart where nothing else is said.
+
+    >>> default_stride(512), default_stride(128)
+    (128, 93)
+    """
+    return min(DEFAULT_STRIDE, largest_stride(max_length))
 
 
 def largest_stride(max_length: int) -> int:
@@ -125,15 +220,17 @@ def _example(question: Any, context: str, *, of: str) -> Example:
         raise BadRecord(f"{of}a question without field 'id'")
     of = f"question {number}: "
     asked = text_field(question, "question", of=of)
+    if (items := gold_field(question, "answers", of=of)) is None:
+        return Example(number, (asked, context), missing="answers", group=content_id(context))
     said, spans = [], set()
-    for item in gold_field(question, "answers", of=of):
+    for item in items:
         answer = text_field(item, "text", of=of)
         begin = offset_field(item, "answer_start", of=of)
         said.append(answer)
-        if begin >= 0 and context.startswith(answer, begin):
-            spans.add((begin, begin + len(answer)))
-        else:
+        if begin < 0:
             spans.update(occurrences(context, answer))
+        else:
+            spans.add(near(context, answer, begin, name=f"{of}answer"))
     if said and not spans:
         raise BadRecord(f"{of}answer {said[0]!r} does not stand in the context")
     return Example(number, (asked, context), (said, sorted(spans)), group=content_id(context))

@@ -46,13 +46,15 @@ class Example:
     """One example of a task: the texts that are to be tokenized, and its gold, which only the task reads.
 
     `id` decides the place, `group` (if any) the split in its stead: examples of one group share texts, which no other
-    split may have seen. Neither changes when the corpus grows.
+    split may have seen. Neither changes when the corpus grows. `missing`: the field in which gold is, where the input
+    does not have it, as in a test set.
     """
 
     id: str
     texts: tuple[str, ...]
     gold: Any = None
     group: str = ""
+    missing: str = ""
 
 
 def content_id(text: str) -> str:

@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Protocol
 
+import numpy as np
+
 from transforms.tasks.entity_linking import EntityLinking
 from transforms.tasks.event_extraction import EventExtraction
 from transforms.tasks.masked_language_model import MaskedLanguageModel
+from transforms.tasks.model import Model
 from transforms.tasks.reading_comprehension import ReadingComprehension
 from transforms.tasks.record import BadRecord, Example, Record, Schema
 from transforms.tasks.relation_extraction import RelationExtraction
@@ -48,6 +51,49 @@ class Task(Protocol):
 
     def marks(self, record: Record) -> Iterator[tuple[int, int, str]]:
         """Begin, end and meaning of the spans that a person wants to see in the text of a record that was read."""
+        ...
+
+
+class Extraction(Task, Protocol):
+    """A task that reads spans off a model's logits, and whose organisers score what was found.
+
+    Records are as they are read again: integers int64, labels as their places. Predictions are rows as JSON has them.
+    """
+
+    def targets(self, record: Record, rng: np.random.Generator) -> Mapping[str, Any]:
+        """What a model is trained on: arrays; all that is drawn at random is drawn here."""
+        ...
+
+    def shapes(self, length: int) -> Mapping[str, tuple[int, ...]]:
+        """The shapes of targets in a batch of records of `length` tokens."""
+        ...
+
+    def decode(self, records: Sequence[Record], model: Model) -> list[dict[str, Any]]:
+        """A prediction for each example, in the order in which they come; all records of one are given together."""
+        ...
+
+    def perfect(self, records: Sequence[Record]) -> Model:
+        """The model that answers from the records' own gold: what decoding makes of it is the best that it can do."""
+        ...
+
+    @staticmethod
+    def write(predictions: Sequence[Mapping[str, Any]]) -> bytes:
+        """The file that the organisers take."""
+        ...
+
+    @staticmethod
+    def read_predictions(content: bytes) -> Any:
+        """What such a file says; raises BadRecord that names the line."""
+        ...
+
+    @staticmethod
+    def read_gold(content: bytes) -> Any:
+        """What a file of the task's format says is right; raises BadRecord, also for a row without gold."""
+        ...
+
+    @staticmethod
+    def score(predictions: Any, gold: Any) -> dict[str, float]:
+        """The organisers' metrics, 0 to 1."""
         ...
 
 

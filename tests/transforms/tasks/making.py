@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from transforms.tasks.record import BadRecord, Example, Record, check
@@ -91,6 +92,19 @@ def as_read(task: Any, record: Record) -> Record:
         else:
             read[name] = value.astype("int64") if hasattr(value, "astype") else value
     return read
+
+
+def oracle(task: Any, records: Sequence[Record]) -> list[dict[str, Any]]:
+    """What decoding makes of the answers of a perfect model."""
+    read = [as_read(task, record) for record in records]
+    predictions: list[dict[str, Any]] = task.decode(read, task.perfect(read))
+    return predictions
+
+
+def check_shapes(task: Any, targets: dict[str, Any]) -> None:
+    """Targets are as large as they are said to be."""
+    shapes = task.shapes(len(targets["ids"]))
+    assert {name: np.shape(value) for name, value in targets.items()} == shapes
 
 
 def real_task(kind: type[Any], *, schema: str = "", max_length: int = 0) -> tuple[Any, WordPiece]:

@@ -45,11 +45,10 @@ def test_mentions_and_their_entities() -> None:
         ("晨星，晨星，晨星", "晨星", "3", (3, 5)),
         ("晨星，晨星，晨星", "晨星", 3, (3, 5)),
         ("晨星，晨星，晨星", "晨星", "4", (3, 5)),
-        ("晨星，晨星，晨星", "晨星", "60", (6, 8)),
         ("晨星，晨星，晨星", "晨星", "-1", (0, 2)),
         ("晨星，晨星，晨星", "晨星", None, (0, 2)),
         ("ABC号《ab》", "AB", "5", (5, 7)),
-        ("ABC号《ab》", "《AB》", "0", (4, 8)),
+        ("ABC号《ab》", "《AB》", "2", (4, 8)),
         ("𠀀𠮷晨星", "晨星", "2", (2, 4)),
         (" \u3000晨\r\n晨星", "晨星", "5", (5, 7)),
     ],
@@ -96,6 +95,10 @@ def test_a_row_without_gold(given_: dict[str, Any]) -> None:
         ),
         ({"mention_data": [mention("晨星", "0", None)]}, "mention_data, item 0: field 'kb_id' is missing or no str"),
         ({"mention_data": [mention("晨星", "0", "")]}, "mention_data, item 0: field 'kb_id' is empty"),
+        (
+            {"mention_data": [mention(TEXT[5:], "2")]},
+            f"mention {TEXT[5:]!r} does not stand at offset 2, but next at 5: mend the offset, or give -1",
+        ),
         (
             {"mention_data": [mention("海雾", "0")]},
             "mention '海雾' does not stand in the text, at offset 0 or elsewhere",

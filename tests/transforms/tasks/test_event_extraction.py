@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from tests.transforms.tasks.making import (
     a_task,
     as_read,
+    check_shapes,
     line,
     made,
     needs_data,
+    oracle,
     real_lines,
     real_task,
     reason,
@@ -77,7 +79,7 @@ def test_events_and_their_arguments() -> None:
         ("甲公司甲公司甲公司", "甲公司", 3, (3, 6)),  # not where it stands first
         ("甲公司甲公司甲公司", "甲公司", 4, (3, 6)),  # the nearest to a wrong offset
         ("甲公司甲公司甲公司", "甲公司", 5, (6, 9)),
-        ("甲公司甲公司甲公司", "甲公司", 99, (6, 9)),
+        ("甲公司甲公司甲公司", "甲公司", 8, (6, 9)),
         ("甲公司甲公司甲公司", "甲公司", -1, (0, 3)),
         ("甲公司甲公司甲公司", "甲公司", None, (0, 3)),
         ("甲公司甲公司甲公司", "甲公司", "3", (3, 6)),
@@ -156,6 +158,10 @@ def test_a_row_without_gold(given_: dict[str, Any]) -> None:
             "trigger '雇人' does not stand in the text, at offset 7 or elsewhere",
         ),
         (
+            {"event_list": [event(LAY_OFF, "裁员", 10)]},
+            "trigger '裁员' does not stand at offset 10, but next at 7: mend the offset, or give -1",
+        ),
+        (
             {"event_list": [event(LAY_OFF, "裁员", 7), {"event_type": LAY_OFF, "trigger": "裁员"}]},
             "event_list, item 1: field 'arguments' is missing or no list",
         ),
@@ -205,6 +211,94 @@ def test_labels_of_a_schema() -> None:
 def test_a_bad_line_of_a_schema_is_named(content: str, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         EventExtraction.read_labels(SCHEMA + content.encode())
+
+
+# --- targets and decoding ---
+
+
+def test_targets_are_where_arguments_are() -> None:
+    events = [
+        event(LAY_OFF, "裁员", 7, argument("甲公司", "裁员方", 0), argument("300人", "人数", 9)),
+        event("建成", "宣布", 5, argument("甲公司", "地点", 0), argument("公司", "地点", 1)),
+    ]
+    targets = TASK.targets(as_read(TASK, record_of(TASK, line(text=TEXT, event_list=events))), np.random.default_rng(0))
+    check_shapes(TASK, targets)
+    assert (targets["ids"].dtype, targets["roles"].dtype) == (np.int32, np.float32)
+    assert np.argwhere(targets["roles"]).tolist() == [
+        [1, 0, 0], [1, 3, 0], [2, 3, 0], [3, 0, 1], [3, 3, 1], [10, 1, 0], [11, 1, 1]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("max_length", "kept"), [(8, 1), (12, 1), (13, 2)])
+def test_what_does_not_lie_in_a_record_is_no_target(max_length: int, kept: int) -> None:
+    task = a_task(EventExtraction, labels=SCHEMA, max_length=max_length)
+    events = [event(LAY_OFF, "裁员", 7, argument("甲公司", "裁员方", 0), argument("300人", "人数", 9))]
+    record = record_of(task, line(text=TEXT, event_list=events))
+    assert task.targets(as_read(task, record), np.random.default_rng(0))["roles"].sum() == 2 * kept
+    assert len(oracle(task, [record])[0]["event_list"][0]["arguments"]) == kept
+
+
+def arguments(row: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [
+        (event["event_type"], found["role"], found["argument"])
+        for event in row["event_list"]
+        for found in event["arguments"]
+    ]
+
+
+def test_a_span_may_have_two_roles_and_every_occurrence_counts() -> None:
+    text = "甲公司宣布甲公司裁员甲公司"
+    events = [
+        event(LAY_OFF, "裁员", 8, argument("甲公司", "裁员方", 0), argument("甲公司", "人数", 0)),
+        event("建成", "宣布", 3, argument("甲公司", "地点", 0), argument("甲公司", "地点", 10)),
+        event("建成", "宣布", 3, argument("公司", "地点", 6)),
+    ]
+    (row,) = oracle(TASK, [record_of(TASK, line(id="e1", text=text, event_list=events))])
+    assert row["id"] == "e1"
+    assert arguments(row) == [
+        (LAY_OFF, "裁员方", "甲公司"),
+        (LAY_OFF, "人数", "甲公司"),
+        ("建成", "地点", "甲公司"),
+        ("建成", "地点", "公司"),
+        ("建成", "地点", "甲公司"),
+    ]
+    assert json_object(TASK.write([row]).decode()) == row
+
+
+@given(st.data())
+def test_a_perfect_model_finds_all_arguments(data: st.DataObject) -> None:
+    """Those of one label stand apart; a text has them where it has them, whatever else it says."""
+    text = data.draw(st.text("甲公司裁aA𠀀98", min_size=1, max_size=24))
+    record = record_of(TASK, line(text=text))
+    tokens, wanted, given_ = len(record["ids"]) - 2, [], []
+    for role in ("裁员方", "人数"):
+        edges = sorted(data.draw(st.sets(st.integers(1, tokens), max_size=6)))
+        for first, last in zip(edges[::2], edges[1::2], strict=False):
+            begin, end = int(record["begins"][first]), int(record["ends"][last])
+            given_.append(argument(text[begin:end], role, begin))
+            wanted.append((LAY_OFF, role, text[begin:end]))
+    row = line(text=text, event_list=[event(LAY_OFF, text, 0, *given_)])
+    assert arguments(oracle(TASK, [record_of(TASK, row)])[0]) == wanted
+
+
+def test_the_threshold_and_tokens_that_are_no_text() -> None:
+    records = [as_read(TASK, record_of(TASK, line(text=text))) for text in ("甲公司", "甲")]
+
+    def model(inputs: Any) -> Any:
+        logits = np.full((*inputs["ids"].shape, 4, 2), -9, np.float32)
+        logits[:, :, 1] = 9  # [CLS], [SEP] and padding too
+        logits[0, [1, 3], 0, [0, 1]] = 0.2  # probability 0.55
+        return {"roles": logits}
+
+    rows = TASK.decode(records, model)
+    assert [arguments(row) for row in rows] == [
+        [(LAY_OFF, "裁员方", "甲公司"), *((LAY_OFF, "人数", character) for character in "甲公司")],
+        [(LAY_OFF, "人数", "甲")],
+    ]
+    assert len(arguments(TASK.decode(records, model, threshold=0.6)[0])) == 3
+
+
+# --- real data ---
 
 
 @needs_data

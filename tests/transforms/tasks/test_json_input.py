@@ -15,9 +15,11 @@ from transforms.tasks.json_input import (
     json_lines,
     json_object,
     offset_field,
+    one_text,
     text_field,
+    write_lines,
 )
-from transforms.tasks.record import BadRecord
+from transforms.tasks.record import BadRecord, content_id
 
 values = st.none() | st.integers() | st.floats(allow_nan=False) | st.text() | st.lists(st.text(), max_size=3)
 
@@ -76,7 +78,7 @@ def test_a_field_that_is_missing(row: Any) -> None:
         field(row, "a", list, of="item 3: ")
     with pytest.raises(BadRecord, match=r"^field 'a' is missing or no str$"):
         text_field(row, "a")
-    assert (id_field(row, "a"), gold_field(row, "a"), offset_field(row, "a")) == ("", [], -1)
+    assert (id_field(row, "a"), gold_field(row, "a"), offset_field(row, "a")) == ("", None, -1)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,21 @@ def test_gold_that_is_no_list(value: Any) -> None:
 
 def test_gold() -> None:
     assert gold_field({"a": [1]}, "a") == [1]
-    assert gold_field({"a": []}, "a") == gold_field({"a": None}, "a") == []
+    assert gold_field({"a": []}, "a") == []
+    assert gold_field({"a": None}, "a") is gold_field({}, "a") is None
+
+
+def test_one_text() -> None:
+    found = one_text({"text": "中国", "b": 7, "a": [1]}, id="b", gold="a")
+    assert (found.id, found.texts, found.gold, found.missing) == ("7", ("中国",), [1], "")
+    for row in ({"text": "中国"}, {"text": "中国", "a": None, "b": ""}):
+        found = one_text(row, id="b", gold="a")
+        assert (found.id, found.gold, found.missing) == (content_id("中国"), None, "a")
+
+
+@given(st.lists(st.dictionaries(st.text(), values)))
+def test_lines_that_are_written_are_read(rows: list[dict[str, Any]]) -> None:
+    assert [row for _, row in json_lines(write_lines(rows))] == rows
 
 
 @pytest.mark.parametrize(("value", "found"), [(12, 12), ("12", 12), ("-1", -1), (-1, -1), (0, 0), ("0", 0), (None, -1)])

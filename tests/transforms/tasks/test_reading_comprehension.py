@@ -1,5 +1,6 @@
 """Reading comprehension: every place of every answer, windows over long contexts, bad questions."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,12 @@ from hypothesis import strategies as st
 from tests.transforms.tasks.making import (
     VOCABULARY,
     a_task,
+    as_read,
+    check_shapes,
     line,
     made,
     needs_data,
+    oracle,
     real_task,
     real_text,
     reason,
@@ -64,7 +68,7 @@ def test_a_question_and_its_context() -> None:
         ("海雾，海雾，海雾", [("海雾", "3")], [(3, 5)]),
         ("海雾，海雾，海雾", [("海雾", -1)], [(0, 2), (3, 5), (6, 8)]),  # unknown: wherever it stands
         ("海雾，海雾，海雾", [("海雾", None)], [(0, 2), (3, 5), (6, 8)]),
-        ("海雾，海雾，海雾", [("海雾", 4)], [(0, 2), (3, 5), (6, 8)]),  # wrong, so unknown
+        ("海雾，海雾，海雾", [("海雾", 4)], [(3, 5)]),  # wrong by a blank that was cut off, or two
         ("海雾，海雾，海雾", [("海雾", 3), ("海雾", -1)], [(0, 2), (3, 5), (6, 8)]),
         ("海雾，海雾，海雾", [("海雾，海", -1), ("雾", 7)], [(0, 4), (3, 7), (7, 8)]),  # they overlap
         ("海雾1987年", [("1987年", 2), ("1987", 2)], [(2, 6), (2, 7)]),
@@ -158,7 +162,8 @@ def test_a_long_question_is_cut() -> None:
 @pytest.mark.parametrize(("max_length", "most"), [(512, 445), (256, 189), (128, 93), (8, 3)])
 def test_a_stride_leaves_nothing_out(max_length: int, most: int) -> None:
     assert largest_stride(max_length) == most
-    a_task(ReadingComprehension, max_length=max_length, stride=most)
+    for stride in (most, None):
+        a_task(ReadingComprehension, max_length=max_length, stride=stride)
     for stride in (0, most + 1):
         with pytest.raises(ValueError, match=rf"^stride {stride}: between 1 and {most}, what max_length {max_length} "):
             a_task(ReadingComprehension, max_length=max_length, stride=stride)
@@ -180,7 +185,14 @@ def test_a_stride_leaves_nothing_out(max_length: int, most: int) -> None:
         (question(""), "question q1: field 'text' is empty"),
         (question(("1987年", 3.5)), "question q1: field 'answer_start' is no whole number but 3.5"),
         (question("1988年"), "question q1: answer '1988年' does not stand in the context"),
-        (question(("1988年", 3), "海雾"), "question q1: answer '1988年' does not stand in the context"),
+        (
+            question(("1988年", 3), "小城"),
+            "question q1: answer '1988年' does not stand in the text, at offset 3 or elsewhere",
+        ),
+        (
+            question(("1987年", 6), "小城"),
+            "question q1: answer '1987年' does not stand at offset 6, but next at 3: mend the offset, or give -1",
+        ),
     ],
 )
 def test_a_bad_question_is_named_and_the_others_are_kept(asked: Any, message: str) -> None:
@@ -221,6 +233,129 @@ def test_bad_parts_of_a_document_are_named_and_the_others_are_kept() -> None:
 )
 def test_a_document_that_is_none(text: str, message: str) -> None:
     assert reason(TASK, text).startswith(message)
+
+
+# --- targets ---
+
+
+def test_targets_are_an_answer_in_the_window() -> None:
+    context = "海雾在小城，小城在海雾，秋" + "春" * 30
+    records, _ = made(
+        a_task(ReadingComprehension, max_length=40, stride=20), document(question("海雾", "小城"), context=context)
+    )
+    rng, drawn = np.random.default_rng(0), set()
+    for _ in range(60):
+        targets = TASK.targets(as_read(TASK, records[0]), rng)
+        check_shapes(TASK, targets)
+        assert [targets[name].dtype for name in ("ids", "segments", "begin", "end")] == [np.int32] * 4
+        begin, end = int(targets["begin"]), int(targets["end"])
+        assert records[0]["segments"][begin] == records[0]["segments"][end] == 1
+        drawn.add((int(records[0]["begins"][begin]), int(records[0]["ends"][end])))
+    assert drawn == {(0, 2), (9, 11), (3, 5), (6, 8)}
+    targets = TASK.targets(as_read(TASK, records[-1]), rng)
+    assert (targets["begin"], targets["end"]) == (0, 0)
+
+
+def test_an_answer_that_a_window_cuts_is_not_in_it() -> None:
+    context = "春" * 28 + "海雾小城" + "秋" * 20
+    task = a_task(ReadingComprehension, max_length=40, stride=20)
+    records, _ = made(task, document(question("海雾小城", question="哪年"), context=context))
+    ends = [int(task.targets(as_read(task, record), np.random.default_rng(0))["end"]) for record in records]
+    assert [len(record["ids"]) for record in records] == [40, 37]
+    assert ends == [35, 15]
+    records, _ = made(task, document(question("海雾小城", question="图书馆哪年"), context=context))
+    ends = [int(task.targets(as_read(task, record), np.random.default_rng(0))["end"]) for record in records]
+    assert (ends[0], ends[1]) == (38, 18)
+
+
+# --- decoding ---
+
+asked_contexts = st.text("小城在年，图书馆1 a", min_size=1, max_size=40).map("海{}".format)
+
+
+def logits_of(seed: int, scale: float) -> Any:
+    """A model that says anything."""
+    rng = np.random.default_rng(seed)
+
+    def model(inputs: Any) -> Any:
+        return {name: rng.normal(0, scale, inputs["ids"].shape).astype(np.float32) for name in ("begins", "ends")}
+
+    return model
+
+
+@given(asked_contexts, st.integers(0, 99), st.integers(1, 20), st.floats(0.1, 30))
+def test_the_likeliest_span_of_all_windows_is_the_answer(context: str, seed: int, longest: int, scale: float) -> None:
+    task = a_task(ReadingComprehension, max_length=20, stride=5)
+    records, _ = made(task, document(question("海"), context=context))
+    ((of, answer),) = (row.values() for row in task.decode(records, logits_of(seed, scale), longest=longest))
+    logits = logits_of(seed, scale)({"ids": np.zeros((len(records), max(len(r["ids"]) for r in records)))})
+    best = (-np.inf, "")
+    for row, record in enumerate(records):
+        tokens = [at for at in range(len(record["ids"]) - 1) if record["segments"][at] == 1]
+        begins, ends = (logits[name][row].astype(np.float64) for name in ("begins", "ends"))
+        whole = sum(np.logaddexp.reduce(values[[0, *tokens]]) for values in (begins, ends))
+        for first in tokens:
+            for last in [at for at in tokens if first <= at < first + longest]:
+                said = context[record["begins"][first] : record["ends"][last]]
+                best = max(best, (begins[first] + ends[last] - whole, said), key=lambda pair: pair[0])
+    assert (of, answer) == ("q1", best[1])
+
+
+def test_the_question_is_never_the_answer() -> None:
+    record = record_of(TASK, document(question("1987年", question="小城小城")))
+
+    def model(inputs: Any) -> Any:
+        edges = np.where(inputs["segments"] == 0, 9.0, 0.0).astype(np.float32)
+        edges[:, -1] = 9  # [SEP]
+        edges[:, 9] = 1
+        return {"begins": edges, "ends": edges}
+
+    assert TASK.decode([record], model) == [{"id": "q1", "answer": "1987"}]
+
+
+def test_windows_without_the_answer_say_so_and_do_not_count() -> None:
+    """A window that is sure of its begin among few, but surer of [CLS], loses to one that is less sure of it."""
+    task = a_task(ReadingComprehension, max_length=20, stride=6)
+    records, _ = made(task, document(question("海", question="哪"), context="海雾小城" + "春" * 16))
+    assert len(records) == 2
+
+    def model(inputs: Any) -> Any:
+        edges = np.full(inputs["ids"].shape, -9, np.float32)
+        edges[0, [0, 3]] = 2, 4
+        edges[1, [0, 5]] = 9, 6
+        return {"begins": edges, "ends": edges}
+
+    assert task.decode(records, model) == [{"id": "q1", "answer": "海"}]
+
+
+def test_a_context_without_tokens_has_no_answer() -> None:
+    records, _ = made(TASK, document(question(), context="\u200b\u200b"))
+    assert not ((records[0]["segments"] == 1) & (records[0]["ends"] > 0)).any()
+    assert TASK.decode(records, logits_of(0, 1.0)) == [{"id": "q1", "answer": ""}]
+
+
+def test_questions_are_told_apart_even_with_one_id() -> None:
+    asked = [question("1987年"), question("小城", question="哪"), question("建成", id=2, question="年")]
+    records, _ = made(TASK, document(*asked))
+    assert oracle(TASK, records[::-1])[::-1] == [
+        {"id": "q1", "answer": "1987年"},
+        {"id": "q1", "answer": "小城"},
+        {"id": "2", "answer": "建成"},
+    ]
+
+
+@given(asked_contexts, st.data())
+def test_a_perfect_model_finds_the_answer(context: str, data: st.DataObject) -> None:
+    begin = data.draw(st.integers(0, len(context) - 1))
+    answer = context[begin : data.draw(st.integers(begin + 1, begin + 4))]
+    if answer.strip() != answer or not answer or context.split() != [context]:
+        return
+    task = a_task(ReadingComprehension, max_length=20, stride=5)
+    records, _ = made(task, document(question((answer, begin)), context=context))
+    (row,) = oracle(task, records)
+    assert answer in row["answer"]  # which has whole tokens
+    assert task.write([row]).decode() == json.dumps({"q1": row["answer"]}, ensure_ascii=False, indent=1)
+    assert task.read_predictions(task.write([row])) == {"q1": row["answer"]}
 
 
 # --- real data ---

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from tests.transforms.tasks.making import (
     a_task,
     as_read,
+    check_shapes,
     line,
     made,
     needs_data,
+    oracle,
     real_lines,
     real_task,
     reason,
@@ -21,8 +23,8 @@ from tests.transforms.tasks.making import (
     tokens_said,
 )
 from transforms.tasks.json_input import json_object
-from transforms.tasks.record import content_id
-from transforms.tasks.relation_extraction import RelationExtraction
+from transforms.tasks.record import BadRecord, content_id
+from transforms.tasks.relation_extraction import RelationExtraction, combined
 
 SCHEMA = """{"object_type": {"inWork": "影视作品", "@value": "人物"}, "predicate": "饰演", "subject_type": "娱乐人物"}
 {"object_type": {"@value": "人物"}, "predicate": "丈夫", "subject_type": "人物"}
@@ -192,6 +194,11 @@ def test_a_line_that_is_no_object(text: str, message: str) -> None:
     assert reason(TASK, text).startswith(message)
 
 
+def test_a_slot_with_an_underscore_could_not_be_told_from_its_predicate() -> None:
+    with pytest.raises(BadRecord, match=r"^line 4: slot 'in_work': has an underscore"):
+        RelationExtraction.read_labels(SCHEMA + '{"predicate": "饰演", "object_type": {"in_work": "书"}}'.encode())
+
+
 def test_labels_of_a_schema() -> None:
     assert RelationExtraction.read_labels(SCHEMA.replace(b"\n", b"\r\n") + SCHEMA) == {
         "predicates": ("饰演_@value", "饰演_inWork", "丈夫_@value", "建成_@value")
@@ -210,6 +217,158 @@ def test_a_bad_line_of_a_schema_is_named(content: bytes, message: str) -> None:
     with pytest.raises(ValueError) as caught:
         RelationExtraction.read_labels(content)
     assert str(caught.value).startswith(message)
+
+
+# --- targets ---
+
+
+def test_targets_of_the_subject_that_is_drawn() -> None:
+    spos = [
+        triple("林远", "饰演", {"@value": "周舟", "inWork": "海雾"}),
+        triple("林远", "丈夫", "小城"),
+        triple("周舟", "丈夫", "林远"),
+    ]
+    text = "林远在《海雾》饰演周舟和小城"
+    record = as_read(TASK, record_of(TASK, line(text=text, spo_list=spos)))
+    places = {word: (text.find(word) + 1, text.find(word) + 2) for word in ("林远", "周舟", "海雾", "小城")}
+    rng, drawn = np.random.default_rng(0), dict[tuple[int, int], Any]()
+    for _ in range(60):
+        targets = TASK.targets(record, rng)
+        check_shapes(TASK, targets)
+        assert targets["subject"].dtype == np.int32
+        assert targets["ids"].tolist() == record["ids"].tolist()
+        assert np.argwhere(targets["subject_pointers"]).tolist() == [[1, 0], [2, 1], [10, 0], [11, 1]]
+        drawn[tuple(targets["subject"].tolist())] = np.argwhere(targets["object_pointers"]).tolist()
+    value, work, husband = range(3)
+    assert drawn == {
+        places["林远"]: sorted(
+            [at, label, edge]
+            for label, word in ((value, "周舟"), (work, "海雾"), (husband, "小城"))
+            for edge, at in enumerate(places[word])
+        ),
+        places["周舟"]: [[1, husband, 0], [2, husband, 1]],
+        (1, 11): [],  # two halves: no subject, and so without objects
+    }
+
+
+def test_targets_without_a_subject() -> None:
+    targets = TASK.targets(as_read(TASK, record_of(TASK, line(text="林远", spo_list=[]))), np.random.default_rng(0))
+    check_shapes(TASK, targets)
+    assert targets["subject"].tolist() == [0, 0]
+    assert not targets["subject_pointers"].any()
+    assert not targets["object_pointers"].any()
+
+
+@pytest.mark.parametrize(("max_length", "subjects", "objects"), [(8, 2, 0), (16, 2, 2)])
+def test_what_does_not_lie_in_a_record_is_no_target(max_length: int, subjects: int, objects: int) -> None:
+    task = a_task(RelationExtraction, labels=SCHEMA, max_length=max_length)
+    row = line(text="林远在《海雾》中饰演周舟", spo_list=[triple("林远", "丈夫", "周舟")])
+    targets = task.targets(as_read(task, record_of(task, row)), np.random.default_rng(0))
+    assert (targets["subject_pointers"].sum(), targets["object_pointers"].sum()) == (subjects, objects)
+    assert (
+        oracle(task, [record_of(task, row)])[0]["spo_list"]
+        == [{"subject": "林远", "predicate": "丈夫", "object": {"@value": "周舟"}}][: objects // 2]
+    )
+
+
+# --- decoding ---
+
+
+def found(text: str, *spos: dict[str, Any]) -> list[tuple[str, str, dict[str, str]]]:
+    """What a perfect model and the decoder make of a row."""
+    (row,) = oracle(TASK, [record_of(TASK, line(text=text, spo_list=list(spos)))])
+    assert (row["id"], row["text"]) == (content_id(text), text)
+    return [tuple(spo[name] for name in ("subject", "predicate", "object")) for spo in row["spo_list"]]  # type: ignore[misc]
+
+
+def test_all_objects_of_a_subject_and_predicate_are_kept() -> None:
+    spos = [triple("海雾", "丈夫", name) for name in ("林远", "周舟", "小城")]
+    assert found("海雾林远，周舟，小城", *spos) == [
+        ("海雾", "丈夫", {"@value": name}) for name in ("林远", "周舟", "小城")
+    ]
+
+
+def test_slots_go_together_by_nearness() -> None:
+    spos = [
+        triple("林远", "饰演", {"@value": "周舟", "inWork": "海雾"}),
+        triple("林远", "饰演", {"@value": "公司", "inWork": "春夏"}),
+        triple("林远", "饰演", {"@value": "周舟", "inWork": "图书馆"}),
+    ]
+    made_ = found("林远在《海雾》《图书馆》中饰演周舟，在《春夏》中饰演公司", *spos)
+    wanted = [(spo["subject"], spo["predicate"], spo["object"]) for spo in spos]
+    assert sorted(made_, key=str) == sorted(wanted, key=str)
+
+
+@given(
+    st.lists(st.sampled_from(["林远", "周舟", "小城", "海雾", "公司", "1987"]), min_size=2, unique=True),
+    st.data(),
+)
+def test_a_perfect_model_finds_all_triples(words: list[str], data: st.DataObject) -> None:
+    """Of words that stand apart, without slots that must be put together."""
+    pairs = st.tuples(st.sampled_from(words), st.sampled_from(["丈夫", "建成"]), st.sampled_from(words))
+    spos = data.draw(st.sets(pairs))
+    made_ = found("，".join(words), *(triple(*spo) for spo in spos))
+    assert sorted((s, p, o["@value"]) for s, p, o in made_) == sorted(spos)
+
+
+def test_thresholds_and_calls_of_the_model() -> None:
+    records = [as_read(TASK, record_of(TASK, line(text=text))) for text in ("林远周舟", "海雾")]
+    calls = []
+
+    def model(inputs: Any) -> Any:
+        calls.append({name: value.tolist() for name, value in inputs.items()})
+        assert all(value.dtype == np.int32 for value in inputs.values())
+        rows, tokens = inputs["ids"].shape
+        if "subjects" not in inputs:
+            logits = np.full((rows, tokens, 2), -9, np.float32)
+            logits[0, [1, 2], [0, 1]] = 0.2  # probability 0.55
+            logits[1] = 9  # [CLS], [SEP] and padding too
+            return {"subjects": logits}
+        logits = np.full((rows, tokens, 4, 2), -9, np.float32)
+        logits[:, [1, 2], 2, [0, 1]] = -0.2  # 0.45
+        return {"objects": logits}
+
+    def spos(**thresholds: float) -> list[list[tuple[str, str]]]:
+        return [
+            [(spo["subject"], spo["object"]["@value"]) for spo in row["spo_list"]]
+            for row in TASK.decode(records, model, **thresholds)
+        ]
+
+    assert spos() == [[("林远", "林远")], [("海", "海雾"), ("雾", "海雾")]]
+    first, second = calls
+    assert first.keys() == {"ids"}
+    assert second["subjects"] == [[1, 2], [1, 1], [2, 2]]
+    assert second["ids"] == [first["ids"][0], first["ids"][1], first["ids"][1]]
+    assert spos(object_threshold=0.5) == [[], []]
+    assert spos(subject_threshold=0.6) == [[], [("海", "海雾"), ("雾", "海雾")]]
+
+
+def test_a_model_that_finds_no_subject_is_asked_once() -> None:
+    records = [as_read(TASK, record_of(TASK, line(text="林远")))]
+    rows = TASK.decode(records, lambda inputs: {"subjects": np.full((*inputs["ids"].shape, 2), -9, np.float32)})
+    assert [row["spo_list"] for row in rows] == [[]]
+
+
+spans = st.lists(
+    st.tuples(st.integers(0, 19), st.integers(1, 4)).map(lambda drawn: (drawn[0], drawn[0] + drawn[1])),
+    max_size=4,
+)
+
+
+@given(st.text("甲乙，。", min_size=24, max_size=24), spans, spans, spans)
+def test_every_span_is_part_of_an_object_if_there_is_a_value(text: str, values: Any, works: Any, dates: Any) -> None:
+    slots = {name: given_ for name, given_ in (("@value", values), ("inWork", works), ("onDate", dates)) if given_}
+    objects = combined(text, slots)
+    if not values:
+        assert objects == []
+        return
+    assert all(item.keys() == slots.keys() for item in objects)
+    for slot, given_ in slots.items():
+        assert {item[slot] for item in objects} == {text[begin:end] for begin, end in given_}
+    assert len({tuple(sorted(item.items())) for item in objects}) == len(objects)
+
+
+# --- real data ---
 
 
 @needs_data

@@ -118,14 +118,20 @@ def test_a_right_offset_is_kept(drawn: tuple[str, int, int]) -> None:
 
 
 @given(parts(), st.integers(-3, 20))
-def test_a_wrong_offset_gives_the_nearest_place(drawn: tuple[str, int, int], offset: int) -> None:
+def test_a_wrong_offset_gives_the_nearest_place_or_none(drawn: tuple[str, int, int], offset: int) -> None:
     text, begin, end = drawn
     part, cut = text[begin:end], tokens(text)
+    nearest = min(abs(found - offset) for found, _ in occurrences(text, part))
+    if offset >= 0 and nearest > 2 and text[offset : offset + len(part)].lower() != part.lower():
+        with pytest.raises(BadRecord, match=rf"does not stand at offset {offset}, but next at "):
+            placed(text, part, offset, cut, name="trigger")
+        return
     found = placed(text, part, offset, cut, name="trigger")
     if offset < 0:
         assert found == first(text, part, cut, name="trigger")
         return
     assert text[slice(*found)].lower() == part.lower()
+    assert abs(found[0] - offset) <= 2
     assert all(abs(found[0] - offset) <= abs(other - offset) for other, _ in occurrences(text, part))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.transforms.tasks.making import VOCABULARY
 from transforms.tasks.record import Kind
-from transforms.tasks.task import TASKS, Reads, Task
+from transforms.tasks.task import TASKS, Extraction, Reads, Task
 
 
 @pytest.fixture(params=TASKS)
@@ -33,6 +33,11 @@ def test_a_task_has_what_the_protocol_says(task: Task) -> None:
     assert all(hasattr(task, name) for name in public)
     assert task.reads in get_args(Reads)
     assert 8 <= task.default_length == task.max_length <= 512
+
+
+@pytest.mark.parametrize("name", ["reading-comprehension", "relation-extraction", "event-extraction"])
+def test_a_task_that_extracts_has_what_its_protocol_says(name: str) -> None:
+    assert all(callable(getattr(TASKS[name], method)) for method in vars(Extraction) if not method.startswith("_"))
 
 
 def test_features(task: Task) -> None:

@@ -1,0 +1,82 @@
+"""`hanmill score` and `hanmill evaluate`."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.commands.options import needing
+from pipelines.errors import UsageError
+
+
+class ScoredName(StrEnum):
+    READING_COMPREHENSION = "reading-comprehension"
+    RELATION_EXTRACTION = "relation-extraction"
+    EVENT_EXTRACTION = "event-extraction"
+
+
+_DATA = "The task's data, with what is right."
+Task = Annotated[ScoredName, typer.Argument(metavar="TASK", help="Whose metric.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON object.")]
+
+
+def score(
+    task: Task,
+    predictions: Annotated[
+        Path, typer.Argument(metavar="PREDICTIONS", help="What is submitted to the organisers.", show_default=False)
+    ],
+    gold: Annotated[Path, typer.Argument(metavar="GOLD", help=_DATA, show_default=False)],
+    aliases: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="DuIE's: a name and what else it is called, with tabs between.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a file of predictions, whoever made it, by the organisers' rules."""
+    if aliases is not None and task is not ScoredName.RELATION_EXTRACTION:
+        raise UsageError(f"--aliases: {task.value} has none; only relation-extraction takes them")
+    with needing("records", command="hanmill score"):
+        from pipelines.scores import score_files
+
+    _tell(score_files(task.value, predictions, gold, aliases=aliases), as_json)
+
+
+def evaluate(
+    task: Task,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The task's data, with what is right.", show_default=False)
+    ],
+    oracle: Annotated[bool, typer.Option("--oracle", help="Score the file's own gold after it was decoded.")] = False,
+    schema: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The task's labels; default: those in FILE.")
+    ] = None,
+    vocab: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="WordPiece vocabulary; default: the characters of FILE.")
+    ] = None,
+    max_length: Annotated[
+        int | None, typer.Option(min=8, help="Most tokens of a record; default: the task's.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score what decoding makes of a file: with --oracle, of gold itself, the best that a model could do."""
+    if not oracle:
+        raise UsageError("--oracle is missing: what is to be evaluated?")
+    if schema is not None and task is ScoredName.READING_COMPREHENSION:
+        raise UsageError("--schema: reading-comprehension has no labels")
+    with needing("records", command="hanmill evaluate"):
+        from pipelines.oracle import Oracle, score_oracle
+
+    made = Oracle.of(task.value, file, schema=schema, vocabulary=vocab, max_length=max_length or 0)
+    _tell({**score_oracle(made, file), "bad_records": len(made.dead)}, as_json)
+    if not as_json:
+        for letter in made.dead[:10]:
+            print(f"  {letter.source}, byte {letter.offset:,}: {letter.reason}")
+
+
+def _tell(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(found))
+    else:
+        values = [f"{value:.4f}" if isinstance(value, float) else f"{value:,}" for value in found.values()]
+        print("  ".join(f"{name.replace('_', ' ')} {value}" for name, value in zip(found, values, strict=True)))
