@@ -102,8 +102,8 @@ class RelationExtraction:
         """`ids` int32 [n]; `subject_pointers` float32 [n, 2]; the `subject` that was drawn, its first and last token,
         int32 [2]; and `object_pointers` float32 [n, labels, 2], its objects.
 
-        The first token is drawn among those of all subjects, the last among those behind it: where that is a subject of
-        two halves it has no object, and a model learns so. Without a subject it is [CLS], 0 to 0.
+        The first token is drawn among those of all subjects, the last among those of them that are not before it: what
+        is made of two halves has no object, and a model learns so. Without a subject it is [CLS], 0 to 0.
         """
         gold = self._gold(record)
         tokens, subject = len(record["ids"]), [0, 0]
