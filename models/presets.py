@@ -15,9 +15,11 @@ _SMALL = EncoderConfig(hidden=384, layers=6, heads=12, embedding_size=128)
 _BASE = EncoderConfig(embedding_size=128)
 
 # All with the vocabulary of BERT-base Chinese. ALBERT: brightmart/albert_zh as bojone converted it. RoBERTa, RoBERTa+:
-# ZhuiyiTechnology/pretrained-models, ALBERT's shapes with a block for each layer.
+# ZhuiyiTechnology/pretrained-models, ALBERT's shapes with a block for each layer. BERT-small: Turc et al. 2019,
+# arXiv:1908.08962, the shape of m3e-small.
 PRESETS: Mapping[str, EncoderConfig] = {
     "bert-base": EncoderConfig(),
+    "bert-small": EncoderConfig(hidden=512, layers=4, heads=8),
     "albert-tiny": _albert(_TINY, shared=True),
     "albert-small": _albert(_SMALL, shared=True),
     "albert-base": _albert(_BASE, shared=True),
