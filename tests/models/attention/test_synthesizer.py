@@ -55,7 +55,7 @@ def test_shorter_inputs_get_the_first_logits() -> None:
     for layer in (Random(small(), fixed=False, dtype=None), FactorizedRandom(small(), dtype=None)):
         layer.build((None, None, 12))
         full = array(layer(ops.zeros((1, 12, 12))))
-        assert np.array_equal(array(layer(ops.zeros((1, 5, 12)))), full[:, :, :5, :5])
+        assert np.allclose(array(layer(ops.zeros((1, 5, 12)))), full[:, :, :5, :5], atol=1e-6)
 
 
 @pytest.mark.parametrize("factorized", [False, True])

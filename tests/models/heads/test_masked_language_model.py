@@ -67,7 +67,7 @@ def test_what_has_no_weight_has_no_gradient() -> None:
     labels, weights = np.array([[9, 2, 2], [5, 5, 6]], np.int32), np.array([[1, 1, 0], [1, 0, 1]], np.float32)
     others = np.array([[1, 4, 0], [0, 5, 1]], np.int32)
     first, second = (
-        float(loss(labels, model({"token_ids": TOKENS, "masked_positions": places}), sample_weight=weights))
+        float(array(loss(labels, model({"token_ids": TOKENS, "masked_positions": places}), sample_weight=weights)))
         for places in (POSITIONS, others)
     )
     assert first == pytest.approx(second)
