@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
+from models.encoder_config import SYNTHESIZERS
 from pipelines.bench.counting import interleave, print_timings
 from pipelines.errors import EngineError
 
@@ -19,12 +21,13 @@ SIZES = {"vocabulary_size": 21128, "hidden": 512, "layers": 4, "heads": 8}
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A library on a backend of Keras, or on none, and the packages that it needs."""
+    """A library on a backend of Keras, or on none; the packages that it needs; what our config has besides `SIZES`."""
 
     name: str
     library: str
     backend: str
     packages: tuple[str, ...]
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def missing(self) -> list[str]:
@@ -40,11 +43,26 @@ PEERS = (
 )
 
 
-def bench_encoder(*, batch_size: int, length: int, rounds: int) -> None:
+def _ours(name: str, **fields: Any) -> Peer:
+    return Peer(name, "hanmill", "tensorflow", ("tensorflow",), fields)
+
+
+VARIANTS = (
+    _ours("dot-product"),
+    _ours("one block for all layers", share_layers=True),
+    _ours("key size 128", key_size=128),
+    _ours("talking-heads", attention="talking-heads"),
+    *(_ours(kind, attention=kind) for kind in SYNTHESIZERS if kind != "synthesizer-fixed-random"),
+    _ours("random + dot-product", attention="synthesizer-random+dot-product"),
+    _ours("rematerialized", rematerialize=True),
+)
+
+
+def bench_encoder(peers: Sequence[Peer], *, batch_size: int, length: int, rounds: int) -> None:
     """Prints medians and ratios of a step of each peer that is installed, and names the others."""
     with contextlib.ExitStack() as processes:
         contenders: dict[str, Callable[[], object]] = {}
-        for peer in PEERS:
+        for peer in peers:
             if peer.missing:
                 print(f"{peer.name}: left out, not installed: {', '.join(peer.missing)}")
             else:
@@ -60,7 +78,7 @@ def bench_encoder(*, batch_size: int, length: int, rounds: int) -> None:
 @contextlib.contextmanager
 def _process(peer: Peer, *, batch_size: int, length: int) -> Iterator[Callable[[], float]]:
     """What makes the peer's process run a step and tells its seconds; raises EngineError with what it last said."""
-    given = json.dumps({"sizes": SIZES, "batch_size": batch_size, "length": length})
+    given = json.dumps({"sizes": {**SIZES, **peer.fields}, "batch_size": batch_size, "length": length})
     command = [sys.executable, "-m", "pipelines.bench.encoder_steps", peer.library, given]
     environment = os.environ | {"KERAS_BACKEND": peer.backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     pipe = subprocess.PIPE

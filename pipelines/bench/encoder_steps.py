@@ -31,7 +31,7 @@ def texts(*, vocabulary: int, batch_size: int, length: int) -> tuple[Arrays, npt
     return arrays, random.integers(0, CLASSES, batch_size, np.int32)
 
 
-def hanmill(sizes: dict[str, int], arrays: Arrays, labels: npt.NDArray[np.int32]) -> Step:
+def hanmill(sizes: dict[str, Any], arrays: Arrays, labels: npt.NDArray[np.int32]) -> Step:
     """Our encoder and head, trained as `hanmill train` does."""
     from models.encoder import Encoder
     from models.encoder_config import EncoderConfig
@@ -42,7 +42,7 @@ def hanmill(sizes: dict[str, int], arrays: Arrays, labels: npt.NDArray[np.int32]
     return _keras_step(model, inputs, labels)
 
 
-def keras_hub(sizes: dict[str, int], arrays: Arrays, labels: npt.NDArray[np.int32]) -> Step:
+def keras_hub(sizes: dict[str, Any], arrays: Arrays, labels: npt.NDArray[np.int32]) -> Step:
     """The backbone of keras_hub, and the same head."""
     import keras
     import keras_hub  # type: ignore[import-not-found]
@@ -72,7 +72,7 @@ def _keras_step(model: Any, inputs: Arrays, labels: npt.NDArray[np.int32]) -> St
     return lambda: model.train_on_batch(inputs, labels)
 
 
-def transformers(sizes: dict[str, int], arrays: Arrays, labels: npt.NDArray[np.int32]) -> Step:
+def transformers(sizes: dict[str, Any], arrays: Arrays, labels: npt.NDArray[np.int32]) -> Step:
     """BERT of transformers in PyTorch, not compiled, with the attention that it takes by itself, and the same head."""
     import torch
     from transformers import BertConfig, BertModel  # type: ignore[import-not-found]
@@ -104,7 +104,7 @@ def transformers(sizes: dict[str, int], arrays: Arrays, labels: npt.NDArray[np.i
 LIBRARIES = {"hanmill": hanmill, "keras_hub": keras_hub, "transformers": transformers}
 
 
-def main(library: str, sizes: dict[str, int], *, batch_size: int, length: int) -> None:
+def main(library: str, sizes: dict[str, Any], *, batch_size: int, length: int) -> None:
     """Answers until its input ends."""
     step = LIBRARIES[library](sizes, *texts(vocabulary=sizes["vocabulary_size"], batch_size=batch_size, length=length))
     for _ in range(WARM):

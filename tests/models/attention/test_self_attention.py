@@ -164,6 +164,27 @@ def test_a_mixture_of_one_is_that_one(place: int) -> None:
     assert np.allclose(attended(mixture), attended(alone), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("fields", "parameters"),
+    [
+        ({}, 1_181_184),  # 2 (H + 1) h k
+        ({"key_size": 128}, 2_362_368),
+        ({"attention": "talking-heads"}, 1_181_328),  # and h²
+        ({"attention": "synthesizer-dense"}, 989_952),  # (H + 1) h k + h (k + 1) N
+        ({"attention": "synthesizer-factorized-dense"}, 628_032),  # (H + 1) h k + h (k + 1) (a + b)
+        ({"attention": "synthesizer-random"}, 3_145_728),  # h N²
+        ({"attention": "synthesizer-fixed-random"}, 0),
+        ({"attention": "synthesizer-factorized-random"}, 98_304),  # 2 h N r
+        ({"attention": "synthesizer-random+dot-product"}, 4_326_914),
+    ],
+)
+def test_logits_of_bert_base_have_as_many_parameters_as_told(fields: dict[str, Any], parameters: int) -> None:
+    attention = built(EncoderConfig(**fields))
+    shapes = {weight.path: weight.shape for weight in attention.trainable_weights}
+    common = ("attention/value/", "attention/output/")
+    assert sum(int(np.prod(shape)) for path, shape in shapes.items() if not path.startswith(common)) == parameters
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_weights_have_names_of_their_own(variant: str) -> None:
     attention = built(small(**VARIANTS[variant]))
