@@ -22,8 +22,8 @@ class Encoder(keras.layers.Layer):
     Weights are named by path, such as `encoder/block_0/attention/value/kernel`, the same alone and below a head.
 
     >>> encoder = Encoder(EncoderConfig(vocabulary_size=100, hidden=32, layers=2, heads=4, positions=16))
-    >>> encoder(ops.convert_to_tensor([[2, 7, 3, 0]])).shape[1:], encoder.count_params()
-    (TensorShape([4, 32]), 29248)
+    >>> tuple(encoder(ops.convert_to_tensor([[2, 7, 3, 0]])).shape), encoder.count_params()
+    ((1, 4, 32), 29248)
     """
 
     def __init__(self, config: EncoderConfig, *, dtype: Any = None) -> None:

@@ -56,7 +56,7 @@ class SelfAttention(keras.layers.Layer):
             )
         else:
             logits = self.logits(states)
-            weights = _softmax(logits if self.mix_before is None else self.mix_before(logits), mask)
+            weights = softmax(logits if self.mix_before is None else self.mix_before(logits), mask)
             weights = weights if self.mix_after is None else self.mix_after(weights)
             weights = dropout(weights, self.config.attention_dropout, seed=seed)
             attended = ops.transpose(ops.matmul(weights, ops.transpose(values, (0, 2, 1, 3))), (0, 2, 1, 3))
@@ -83,7 +83,7 @@ def _logits(kind: str, config: EncoderConfig, dtype: Any) -> keras.layers.Layer:
     raise ValueError(f"attention: {kind!r} is not known")
 
 
-def _softmax(logits: Tensor, mask: Tensor) -> Tensor:
+def softmax(logits: Tensor, mask: Tensor) -> Tensor:
     """Over the last axis, 0 where the mask is false; computed in float32, in which no logit of half precision is large.
 
     A row of padding alone gets equal weights, not NaN.

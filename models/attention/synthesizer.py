@@ -38,10 +38,16 @@ class Dense(keras.layers.Layer):
     def call(self, states: Tensor) -> Tensor:
         """Logits (batch, heads, length, length)."""
         length = ops.shape(states)[1]
-        inner = ops.transpose(ops.relu(split_heads(self.inner(states), heads=self.config.heads)), (0, 2, 1, 3))
-        if len(self.kernels) == 1:
-            return ops.matmul(inner, self.kernels[0][..., :length]) + self.biases[0][..., :length]
-        slow, fast = (ops.matmul(inner, self.kernels[factor]) + self.biases[factor] for factor in range(2))
+        cut = slice(None if len(self.kernels) > 1 else length)
+        inner = ops.relu(split_heads(self.inner(states), heads=self.config.heads))
+        # Not `matmul`, which TensorFlow 2.21 broadcasts over the batch into foreign memory where there is one head.
+        outer = [
+            ops.einsum("bqhk,hkp->bhqp", inner, kernel[..., cut]) + bias[..., cut]
+            for kernel, bias in zip(self.kernels, self.biases, strict=True)
+        ]
+        if len(outer) == 1:
+            return outer[0]
+        slow, fast = outer
         logits = slow[..., :, None] * fast[..., None, :]
         return ops.reshape(logits, (-1, self.config.heads, length, self.config.positions))[..., :length]
 

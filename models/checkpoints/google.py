@@ -1,6 +1,9 @@
 """Google's TensorFlow checkpoints of BERT and ALBERT; TensorFlow is needed to read them, and for nothing else here."""
 
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
 
 from models.checkpoints.checkpoint import Checkpoint
 from models.checkpoints.errors import CheckpointError
@@ -21,17 +24,26 @@ def read_google(prefix: Path, *, config: Path | None = None) -> Checkpoint:
             f"{prefix}: reading it needs TensorFlow: pip install tensorflow-cpu, or convert it where that is, with "
             f"models.checkpoints.save"
         ) from error
+    damaged = (tf.errors.OpError, ValueError, IndexError)  # as its reader translates them
     try:
         reader = tf.train.load_checkpoint(str(prefix))
-    except (tf.errors.OpError, ValueError) as error:
+    except damaged as error:
         raise CheckpointError(f"{prefix}: TensorFlow cannot read it as a checkpoint: {error}") from error
     shapes = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
     family = family_of(shapes, layout="google")
     if family is None:
         found = ", ".join(sorted(shapes)[:3])
         raise CheckpointError(f"{prefix}: its variables are not those of Google's BERT or ALBERT, but {found} …")
+
+    def read(name: str) -> npt.NDArray[Any]:
+        try:
+            values: npt.NDArray[Any] = reader.get_tensor(name)
+        except damaged as error:
+            raise CheckpointError(f"{prefix}: TensorFlow cannot read {name}: {error}") from error
+        return values
+
     encoder = to_encoder_config(config or _config_beside(prefix), layout="google", family=family)
-    return Checkpoint(prefix, "google", encoder, shapes, reader.get_tensor)
+    return Checkpoint(prefix, "google", encoder, shapes, read)
 
 
 def _config_beside(prefix: Path) -> Path:

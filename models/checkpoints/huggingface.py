@@ -67,7 +67,7 @@ def save_huggingface(model: keras.layers.Layer, directory: Path) -> None:
             raise CheckpointError(
                 f"{weight.path}: Hugging Face's {family.upper()} has no such weight: save it as our own"
             )
-        array = weight.numpy()
+        array = np.asarray(weight)
         array = np.ascontiguousarray(array.T) if weight.path.endswith("/kernel") else array
         arrays[f"{family}.{name}" if headed and names.is_encoder(name) else name] = array
     values["architectures"] = [_CLASSES[family, headed]]

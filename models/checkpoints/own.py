@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import numpy.typing as npt
 
 from models.checkpoints.checkpoint import Checkpoint
@@ -18,7 +19,7 @@ CONFIG, WEIGHTS = "encoder.json", "weights.safetensors"
 def save(model: keras.layers.Layer, directory: Path) -> None:
     """Writes the weights of an `Encoder` or of a model with a head, and the encoder's config, into a directory."""
     directory.mkdir(parents=True, exist_ok=True)
-    arrays = {weight.path: weight.numpy() for weight in model.weights}
+    arrays = {weight.path: np.asarray(weight) for weight in model.weights}
     write_file(directory / WEIGHTS, arrays, metadata={"format": "hanmill"})
     (directory / CONFIG).write_text(encoder_of(model).config.to_json(), encoding="utf-8")
 

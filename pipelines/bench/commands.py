@@ -94,6 +94,22 @@ def bench_records(
     records.bench_records(inputs, vocabulary=vocab, checkpoint=init, rounds=rounds, workers=workers)
 
 
+@bench.command("encoder")
+def bench_encoder(
+    batch_size: Annotated[int, typer.Option(min=1)] = 16,
+    length: Annotated[int, typer.Option(min=2, max=512, help="Tokens of the longest text.")] = 128,
+    variants: Annotated[
+        bool, typer.Option("--variants", help="Our kinds of attention on TensorFlow, not other libraries.")
+    ] = False,
+    rounds: Rounds = 15,
+) -> None:
+    """A training step of our BERT on each backend, of transformers' and of keras_hub's: those that are installed."""
+    from pipelines.bench import encoder
+
+    peers = encoder.VARIANTS if variants else encoder.PEERS
+    encoder.bench_encoder(peers, batch_size=batch_size, length=length, rounds=rounds)
+
+
 @bench.command("dictionary")
 def bench_dictionary() -> None:
     """Seconds to compile the dictionary, and to load it compiled."""

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.bench import encoder
+from pipelines.errors import EngineError
 from tests.pipelines.command import hanmill
 
 
@@ -64,6 +66,23 @@ def test_profile(corpus: Path) -> None:
     assert seconds.keys() == {*steps, "map"}
     assert 0 < sum(float(seconds[step]) for step in steps) <= float(seconds["map"]) + 0.01
     assert printed("profile", corpus)  # what was measured is as it was
+
+
+def test_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "SIZES", {"vocabulary_size": 50, "hidden": 16, "layers": 1, "heads": 2})
+    told = printed("encoder", "--batch-size", 1, "--length", 4, "--rounds", 2)
+    lines = told.splitlines()
+    left_out = [line.partition(":")[0] for line in lines if ": left out, not installed: " in line]
+    measured = re.findall(r"^([\w, ]+?) +[\d.]+ s \([\d.]+ to [\d.]+\) .* x$", told, re.MULTILINE)
+    assert sorted([*left_out, *measured]) == sorted(peer.name for peer in encoder.PEERS)
+    assert "hanmill, TensorFlow" in measured
+    assert "A step of 1 texts of up to 4 tokens, 1 layers of 16, AdamW" in told
+
+
+def test_an_encoder_that_fails_is_named() -> None:
+    peer = encoder.Peer("broken", "hanmill", "tensorflow", (), {"attention": "no such kind"})
+    with pytest.raises(EngineError, match=r"(?s)broken: its process ended: .*'no such kind' is not known"):
+        encoder.bench_encoder([peer], batch_size=1, length=4, rounds=1)
 
 
 def test_dictionary() -> None:
