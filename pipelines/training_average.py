@@ -48,7 +48,7 @@ class Average:
 
 
 def _arrays(model: keras.Model) -> list[npt.NDArray[Any]]:
-    return [np.array(ops.convert_to_numpy(variable.value)) for variable in model.trainable_variables]
+    return [np.array(variable.numpy()) for variable in model.trainable_variables]
 
 
 def _assign(model: keras.Model, values: Sequence[npt.NDArray[Any]]) -> None:

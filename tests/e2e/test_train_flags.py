@@ -76,8 +76,8 @@ def test_a_run_and_all_that_it_leaves(tmp_path: Path, place: Path) -> None:
 
 def test_the_encoder(tmp_path: Path) -> None:
     train(
-        tmp_path, "--encoder", "albert-tiny", "--unshared", "--attention", "talking-heads", "--key-size", "5", "--remat",
-        "--dropout", "0.25", "--steps", "1", "--batch-size", "2", "--no-report", init=False,
+        tmp_path, "--encoder", "albert-tiny", "--unshared", "--attention", "talking-heads", "--key-size", "5",
+        "--remat", "--dropout", "0.25", "--steps", "1", "--batch-size", "2", "--no-report", init=False,
     )  # fmt: skip
     config = read(tmp_path, "best/encoder.json")
     expected = {"share_layers": False, "attention": "talking-heads", "key_size": 5, "rematerialize": True}
@@ -138,18 +138,8 @@ def test_precision_and_saves(tmp_path: Path) -> None:
 
 def test_another_run_in_the_same_folder(tmp_path: Path) -> None:
     train(tmp_path, "--steps", "2")
-    other = (
-        "train",
-        "text-classification",
-        "--records",
-        "records",
-        "--out",
-        tmp_path,
-        "--init",
-        "init",
-        "--steps",
-        "3",
-    )
+    given = ("--records", "records", "--out", tmp_path, "--init", "init", "--steps", "3")
+    other = ("train", "text-classification", *given)
     refused = hanmill(*other)
     assert refused.code == 3
     assert "steps: 2, now 3" in refused.err

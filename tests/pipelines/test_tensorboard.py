@@ -15,10 +15,9 @@ def test_scalars_come_back(tmp_path: Path) -> None:
         file = EventFile(tmp_path)
         for step in range(first, 4):
             file.write(step, {"loss": step / 4, "学习率": 1e-3}, seconds=1.7e9 + step)
-        file.flush()
+        file.close()
     (path,) = tmp_path.iterdir()
     head, *events = list(summary_iterator(str(path)))
-    file.close()
     assert head.file_version == "brain.Event:2"
     assert head.wall_time > 1.7e9
     assert [(event.step, event.wall_time) for event in events] == [(step, 1.7e9 + step) for step in (1, 2, 3)]

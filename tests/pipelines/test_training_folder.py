@@ -46,9 +46,10 @@ def test_best_weights_survive_a_kill_between_their_renames(
             raise KeyboardInterrupt
         return rename(self, target)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", killed)
-        folder.keep_best(tmp_path, encoder, records, {"step": 2, "accuracy": 0.75})
+        with pytest.raises(KeyboardInterrupt):
+            folder.keep_best(tmp_path, encoder, records, {"step": 2, "accuracy": 0.75})
     assert folder.read_best(tmp_path) == {"step": 1, "accuracy": 0.5}
     assert (tmp_path / "best/weights.safetensors").exists()
     folder.keep_best(tmp_path, encoder, records, {"step": 3, "accuracy": 0.75})

@@ -51,7 +51,7 @@ def test_a_terminal_shows_a_live_line(monkeypatch: pytest.MonkeyPatch, clock: li
     clock[0] += 11
     assert live.step(row(200))
     live._bar.refresh()
-    assert "200/400 loss 2.5000, 1,234 tokens/s, MFU 33.3 %" in terminal.getvalue()
+    assert "200/400\x1b[0m loss 2.5000, 1,234 tokens/s, MFU 33.3 %" in terminal.getvalue()
     live.score(SCORE)
     assert "hanmill: step 2: dev: loss 0.2500, accuracy 0.5000" in terminal.getvalue()
     live.close()
