@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.encoder_config import SYNTHESIZERS
-from pipelines.bench.counting import interleave, print_timings
+from pipelines.bench.counting import Timing, interleave, print_timings
 from pipelines.errors import EngineError
 
 # The shape of m3e-small.
@@ -59,25 +59,36 @@ VARIANTS = (
 
 
 def bench_encoder(peers: Sequence[Peer], *, batch_size: int, length: int, rounds: int) -> None:
-    """Prints medians and ratios of a step of each peer that is installed, and names the others."""
+    """Prints medians and ratios of a step of each peer that is installed, and names the others.
+
+    By the clock; and in seconds of processors, to which other work of the machine adds little. Threads that wait for
+    each other spin, so of these only those of one core compare (`taskset -c 0 hanmill bench encoder`).
+    """
+    processor: dict[str, list[float]] = {}
     with contextlib.ExitStack() as processes:
         contenders: dict[str, Callable[[], object]] = {}
         for peer in peers:
             if peer.missing:
                 print(f"{peer.name}: left out, not installed: {', '.join(peer.missing)}")
             else:
-                step = _process(peer, batch_size=batch_size, length=length)
+                spent = processor[peer.name] = []
+                step = _process(peer, spent, batch_size=batch_size, length=length)
                 contenders[peer.name] = processes.enter_context(step)
         timings = interleave(contenders, rounds=rounds)
     title = (
         f"A step of {batch_size} texts of up to {length} tokens, {SIZES['layers']} layers of {SIZES['hidden']}, AdamW"
     )
-    print_timings(timings, batch_size * length, title, unit="ktokens", unit_size=1e3)
+    spending = [Timing(name, seconds) for name, seconds in processor.items()]
+    for measured, kind in ((timings, "by the clock"), (spending, "seconds of processors")):
+        print_timings(measured, batch_size * length, f"{title}, {kind}", unit="ktokens", unit_size=1e3)
 
 
 @contextlib.contextmanager
-def _process(peer: Peer, *, batch_size: int, length: int) -> Iterator[Callable[[], float]]:
-    """What makes the peer's process run a step and tells its seconds; raises EngineError with what it last said."""
+def _process(peer: Peer, spent: list[float], *, batch_size: int, length: int) -> Iterator[Callable[[], float]]:
+    """What makes the peer's process run a step and tells its seconds; `spent` gets those of processors.
+
+    Raises EngineError with what the process last said.
+    """
     given = json.dumps({"sizes": {**SIZES, **peer.fields}, "batch_size": batch_size, "length": length})
     command = [sys.executable, "-m", "pipelines.bench.encoder_steps", peer.library, given]
     environment = os.environ | {"KERAS_BACKEND": peer.backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -100,7 +111,9 @@ def _process(peer: Peer, *, batch_size: int, length: int) -> Iterator[Callable[[
         def step() -> float:
             sent.write("\n")
             sent.flush()
-            return float(answer())
+            clock, processor = map(float, answer().split())
+            spent.append(processor)
+            return clock
 
         answer()
         yield step
