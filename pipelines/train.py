@@ -18,7 +18,7 @@ from models.cost import training_flops
 from models.encoder import Encoder
 from models.encoder_config import EncoderConfig
 from models.presets import PRESETS
-from pipelines.batching import Arrays, Batches, Batching, in_order, lengths_of
+from pipelines.batching import Arrays, Batches, Batching, lengths_of
 from pipelines.datasets import VOCABULARY, DataSet
 from pipelines.errors import EngineError, InputError, UsageError
 from pipelines.progress import tell
@@ -127,7 +127,7 @@ class _Run:
                 global_clipnorm=1.0,
                 gradient_accumulation_steps=options.accumulate if options.accumulate > 1 else None,
             ),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
+            loss=how.loss(),
             jit_compile="auto" if keras.backend.backend() != "tensorflow" else False,
         )
         self.model.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
@@ -213,15 +213,13 @@ class _Run:
 
     def _evaluate(self) -> dict[str, Any]:
         """Scores split `dev`, and keeps the weights if none were better before; without such a split, the last ones."""
-        progress, right, of = self.progress, 0.0, 0.0
+        progress = self.progress
         row: dict[str, Any] = {"step": progress.step, "split": DEV}
         if self.data_set.manifest["splits"].get(DEV, 0):
-            for batch, _ in in_order(self.data_set, DEV, self.batching):
-                inputs, _, _ = self.how.triple(batch)
-                found = self.how.score(self.model.predict_on_batch(inputs), batch)
-                right, of = right + found[0], of + found[1]
-            row[self.how.metric] = right / max(of, 1.0)
-            tell(f"step {progress.step:,}: {self.how.metric} {row[self.how.metric]:.4f} of {of:,.0f} on {DEV}")
+            predict = self.model.predict_on_batch
+            row |= self.how.evaluate(predict, self.data_set, DEV, batching=self.batching)
+            told = ", ".join(f"{name} {row[name]:.4f}" for name in row if name not in ("step", "split"))
+            tell(f"step {progress.step:,}: {told} on {DEV}")
         if row.get(self.how.metric, math.inf) > progress.best:
             progress.best, progress.best_step = float(row.get(self.how.metric, -1.0)), progress.step
             _keep(self.model, self.options, self.data_set)

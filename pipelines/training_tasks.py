@@ -1,6 +1,6 @@
 """What training takes from each task: a model with its head, what of a batch goes into it, and how well it does."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,11 +10,12 @@ import numpy as np
 from models.encoder import Encoder
 from models.heads.masked_language_model import MaskedLanguageModel
 from models.heads.text_classification import TextClassification
-from pipelines.batching import VALID, Arrays
+from pipelines.batching import VALID, Arrays, Batching, in_order
 from pipelines.datasets import DataSet
 from pipelines.errors import UsageError
 
 Triple = tuple[dict[str, Any], Any, Any]  # inputs by name, targets, weights
+Predict = Callable[[Mapping[str, Any]], Any]  # inputs by name to a model's outputs in NumPy
 
 
 class TrainingTask(Protocol):
@@ -22,17 +23,21 @@ class TrainingTask(Protocol):
 
     @property
     def metric(self) -> str:
-        """What is best when it is largest."""
+        """The metric by which weights are best: of those that `evaluate` returns, and better when it is larger."""
         ...
 
     def model(self, encoder: Encoder, data_set: DataSet) -> keras.Model: ...
+
+    def loss(self) -> Any:
+        """What `compile` takes: a loss, or one for each output by name."""
+        ...
 
     def triple(self, batch: Arrays) -> Triple:
         """What `train_on_batch` takes; rows that are not valid weigh nothing."""
         ...
 
-    def score(self, logits: Any, batch: Arrays) -> tuple[float, float]:
-        """How many of the guesses are right, and how many there are."""
+    def evaluate(self, predict: Predict, data_set: DataSet, split: str, *, batching: Batching) -> dict[str, float]:
+        """Scores the records of a split, however the task does that: metrics by name."""
         ...
 
 
@@ -43,12 +48,14 @@ class _TextClassification:
     def model(self, encoder: Encoder, data_set: DataSet) -> keras.Model:
         return TextClassification(encoder, classes=len(data_set.manifest["labels"]["label"]))
 
+    def loss(self) -> Any:
+        return _cross_entropy()
+
     def triple(self, batch: Arrays) -> Triple:
         return {"token_ids": batch["ids"]}, batch["label"], batch[VALID].astype(np.float32)
 
-    def score(self, logits: Any, batch: Arrays) -> tuple[float, float]:
-        right = logits.argmax(axis=-1) == batch["label"]
-        return float(np.sum(right & batch[VALID])), float(np.sum(batch[VALID]))
+    def evaluate(self, predict: Predict, data_set: DataSet, split: str, *, batching: Batching) -> dict[str, float]:
+        return _score_guesses(self, predict, data_set, split, batching)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +65,37 @@ class _MaskedLanguageModel:
     def model(self, encoder: Encoder, data_set: DataSet) -> keras.Model:
         return MaskedLanguageModel(encoder)
 
+    def loss(self) -> Any:
+        return _cross_entropy()
+
     def triple(self, batch: Arrays) -> Triple:
         inputs = {"token_ids": batch["ids"], "masked_positions": batch["positions"]}
         return inputs, batch["labels"], batch["weights"]
 
-    def score(self, logits: Any, batch: Arrays) -> tuple[float, float]:
-        right = logits.argmax(axis=-1) == batch["labels"]
-        return float(np.sum(right * batch["weights"])), float(np.sum(batch["weights"]))
+    def evaluate(self, predict: Predict, data_set: DataSet, split: str, *, batching: Batching) -> dict[str, float]:
+        return _score_guesses(self, predict, data_set, split, batching)
+
+
+def _cross_entropy() -> keras.losses.Loss:
+    """A mean over what weighs something, whatever else fills a batch up."""
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+
+
+def _score_guesses(
+    how: TrainingTask, predict: Predict, data_set: DataSet, split: str, batching: Batching
+) -> dict[str, float]:
+    """Loss and accuracy of a model whose targets are classes, each with a weight of 0 or 1."""
+    loss = right = of = 0.0
+    for batch, _ in in_order(data_set, split, batching):
+        inputs, targets, weights = how.triple(batch)
+        kept = weights > 0
+        logits, targets = predict(inputs)[kept].astype(np.float64), targets[kept]
+        logits -= logits.max(axis=-1, keepdims=True)
+        chosen = np.take_along_axis(logits, targets[:, None], axis=-1)[:, 0]
+        loss += float(np.sum(np.log(np.exp(logits).sum(axis=-1)) - chosen))
+        right += float(np.sum(logits.argmax(axis=-1) == targets))
+        of += len(targets)
+    return {"loss": loss / max(of, 1.0), "accuracy": right / max(of, 1.0)}
 
 
 TRAINING_TASKS: Mapping[str, TrainingTask] = {
