@@ -21,7 +21,10 @@ from pipelines.storage.commit import lock
 from pipelines.storage.manifest import PARTS, RUN, SHARDS, has_size, listed, read_json, read_manifest
 from pipelines.storage.resume import Plan, drop_others
 
-PACKAGES = ("hanmill", "numpy", "scipy", "pyarrow", "numba", "llvmlite", "jieba", "tokenizers", "google-crc32c")
+PACKAGES = (
+    "hanmill", "numpy", "scipy", "pyarrow", "numba", "llvmlite", "jieba", "tokenizers", "google-crc32c",
+    "keras", "tensorflow", "tensorflow-cpu", "jax", "torch",
+)  # fmt: skip
 
 
 class Watch:

@@ -1,68 +1,51 @@
 """Train a task from its records: shuffled batches, Keras' own optimizer and loss, best weights, exact resumption."""
 
 import contextlib
-import json
+import itertools
 import math
+import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from shutil import rmtree
+from datetime import UTC, datetime
 from typing import Any
 
 import keras
-import numpy as np
 
-from models.checkpoints import CheckpointError, check_vocabulary, load, open_checkpoint, save
-from models.cost import training_flops
-from models.encoder import Encoder
-from models.encoder_config import EncoderConfig
-from models.presets import PRESETS
 from pipelines.batching import Arrays, Batches, Batching, lengths_of
-from pipelines.datasets import VOCABULARY, DataSet
-from pipelines.errors import EngineError, InputError, UsageError
+from pipelines.datasets import DataSet
+from pipelines.errors import EngineError, InputError
+from pipelines.matmul_rate import matmul_rate
 from pipelines.progress import tell
-from pipelines.storage.commit import lock, sync_folder, write_json
-from pipelines.storage.manifest import check_configuration
-from pipelines.training_state import STATE, load_state, save_state
+from pipelines.run import environment
+from pipelines.storage.commit import lock, write_json
+from pipelines.storage.manifest import RUN, check_configuration
+from pipelines.training_average import Average
+from pipelines.training_folder import (
+    BEST,
+    CONFIG,
+    clear,
+    describe_records,
+    fingerprint,
+    finished,
+    keep_best,
+    read_best,
+)
+from pipelines.training_log import Log
+from pipelines.training_memory import is_out_of_memory, out_of_memory
+from pipelines.training_model import build_model
+from pipelines.training_optimizer import compile_model, make_deterministic, schedule_of, train_step
+from pipelines.training_options import TrainOptions
+from pipelines.training_progress import watch
+from pipelines.training_speed import speed_of
+from pipelines.training_state import load_state, save_state
 from pipelines.training_tasks import TrainingTask, training_task
 from transforms.splits import TRAIN
 
+__all__ = ["BEST", "TrainOptions", "train"]
 DEV = "dev"
-CONFIG, METRICS, BEST, RUN = "config.json", "metrics.jsonl", "best", "run.json"
-SECONDS_BETWEEN_LINES = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainOptions:
-    """What a run is: its records, its encoder, and how it learns. `epochs` counts where `steps` is 0.
-
-    `encoder`: the name of a preset, for a run without `init`; `changes`: fields of its config that are replaced.
-    """
-
-    records: str
-    out: Path
-    init: Path | None = None
-    encoder: str = "roberta-tiny"
-    changes: tuple[tuple[str, Any], ...] = ()
-    epochs: float = 3.0
-    steps: int = 0
-    batch_size: int = 32
-    learning_rate: float = 5e-5
-    warmup: float = 0.1
-    weight_decay: float = 0.01
-    accumulate: int = 1
-    precision: str = "float32"
-    deterministic: bool = False
-    seed: int = 0
-    checkpoint_minutes: float = 10.0
-
-    @property
-    def configuration(self) -> dict[str, Any]:
-        """As `config.json` has it; a run goes on only with the same."""
-        values = asdict(self)
-        del values["out"], values["checkpoint_minutes"]
-        return {**values, "init": str(self.init) if self.init else None, "changes": dict(self.changes)}
 
 
 @dataclass(slots=True)
@@ -70,246 +53,185 @@ class _Progress:
     """How far a run is; what `state.npz` keeps."""
 
     step: int = 0
+    scored: int = 0  # the last step whose weights were scored
     position: dict[str, Any] | None = None
-    best: float = -1.0
-    best_step: int = 0
     seconds: float = 0.0
 
 
 def train(options: TrainOptions, *, task: str, fresh: bool = False) -> dict[str, Any]:
     """Trains to the end, going on where an earlier run of the same options stopped; returns what `run.json` tells.
 
-    Raises UsageError, InputError for records or a checkpoint that do not fit, EngineError for a loss that is no number.
+    Nothing is written before it is known that records, checkpoint and encoder fit. Raises UsageError and InputError for
+    what does not, EngineError for a loss that is no number and for too little memory.
     """
     data_set = DataSet.open(options.records)
     if data_set.task_name != task:
         raise InputError(f"{options.records}: holds records for {data_set.task_name}, not for {task}")
     how = training_task(task)
-    options.out.mkdir(parents=True, exist_ok=True)
+    configuration = options.configuration(task=task, records=fingerprint(data_set))
+    if not fresh and (told := finished(options.out, configuration)) is not None:
+        tell(f"{options.out}: up to date, nothing to do")
+        return dict(told)
+    keras.utils.set_random_seed(options.seed)
+    if options.deterministic:
+        make_deterministic()
+    keras.config.set_dtype_policy(options.precision)
+    model = build_model(options, how, data_set)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{options.out}: {error.strerror}: the run cannot be written there") from error
     with lock(options.out):
         if fresh:
-            _clear(options.out)
-        check_configuration(options.out, options.configuration, name=CONFIG)
-        return _Run(options, data_set, how).train()
-
-
-def _clear(directory: Path) -> None:
-    for name in (CONFIG, METRICS, STATE, RUN):
-        (directory / name).unlink(missing_ok=True)
-    rmtree(directory / BEST, ignore_errors=True)
+            clear(options.out)
+        check_configuration(options.out, configuration, name=CONFIG)
+        describe_records(options.out, data_set)
+        return _Run(options, data_set, how, model).train()
 
 
 class _Run:
     """A run in its folder."""
 
-    def __init__(self, options: TrainOptions, data_set: DataSet, how: TrainingTask) -> None:
-        self.options, self.data_set, self.how = options, data_set, how
+    def __init__(self, options: TrainOptions, data_set: DataSet, how: TrainingTask, model: keras.Model) -> None:
+        self.options, self.data_set, self.how, self.model = options, data_set, how, model
         task: Any = data_set.task()
-        if task.vocabulary.pad != 0:
-            raise InputError(f"{options.records}/{VOCABULARY}: [PAD] must be the first token, as padding is zeros")
-        keras.utils.set_random_seed(options.seed)
-        if options.deterministic:
-            _make_deterministic()
-        keras.config.set_dtype_policy(options.precision)
-        self.model = self._model(task)
-        count = data_set.manifest["splits"].get(TRAIN, 0)
-        if not count:
-            raise InputError(f"{options.records}: no record in split {TRAIN}")
-        self.steps_an_epoch = math.ceil(count / options.batch_size)
-        self.steps = options.steps or math.ceil(options.epochs * self.steps_an_epoch)
         self.batching = Batching(
             task.targets, task.shapes, options.batch_size, lengths_of(task.max_length), options.seed
         )
-        self.model.compile(
-            optimizer=keras.optimizers.AdamW(
-                _schedule(options, self.steps),
-                weight_decay=options.weight_decay,
-                global_clipnorm=1.0,
-                gradient_accumulation_steps=options.accumulate if options.accumulate > 1 else None,
-            ),
-            loss=how.loss(),
-            jit_compile="auto" if keras.backend.backend() != "tensorflow" else False,
-        )
-        self.model.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-        self.model.optimizer.build(self.model.trainable_variables)
-        self.progress = _Progress(**(load_state(options.out, self.model) or {}))
-        _cut(options.out / METRICS, self.progress.step)
-
-    def _model(self, task: Any) -> keras.Model:
-        options, size = self.options, len(task.vocabulary)
-        try:
-            if options.init is None:
-                if options.encoder not in PRESETS:
-                    raise UsageError(f"--encoder {options.encoder}: one of {', '.join(PRESETS)}")
-                config = PRESETS[options.encoder]
-            else:
-                checkpoint = open_checkpoint(options.init)
-                check_vocabulary(checkpoint, size=size, sha256=task.vocabulary.sha256)
-                config = checkpoint.config
-            config = EncoderConfig.of({**asdict(config), **dict(options.changes), "vocabulary_size": size})
-            if config.positions < task.max_length:
-                raise InputError(
-                    f"{options.records}: records of up to {task.max_length} tokens, the encoder takes "
-                    f"{config.positions}: make them with --max-length {config.positions}"
-                )
-            model = self.how.model(Encoder(config), self.data_set)
-            if options.init is not None:
-                load(model, checkpoint, fresh_head=True)
-        except CheckpointError as error:
-            raise InputError(f"--init: {error}") from error
-        except ValueError as error:
-            raise UsageError(f"the encoder: {error}") from error
-        return model
+        of_epoch = math.ceil(data_set.manifest["splits"][TRAIN] / options.batch_size)
+        self.batches = options.steps * options.accumulate or math.ceil(options.epochs * of_epoch)
+        self.steps = math.ceil(self.batches / options.accumulate)
+        self.steps_an_epoch = max(1, of_epoch // options.accumulate)
+        compile_model(model, how, options, steps=self.steps)
+        self.schedule = schedule_of(options, steps=self.steps)
+        self.average = Average(model, decay=options.ema) if options.ema else None
+        self.progress = _Progress(**(load_state(options.out, model, self.average) or {}))
+        self.best = read_best(options.out)
+        self.whole = True  # whether weights, optimizer and progress are of the same step
 
     def train(self) -> dict[str, Any]:
+        """To the end; whatever ends it sooner leaves the state of the last whole step."""
         options, progress = self.options, self.progress
+        begun = datetime.now(UTC)
         if progress.step:
             tell(f"goes on behind step {progress.step:,} of {self.steps:,}")
         else:
-            parameters = self.model.count_params()
-            tell(f"{parameters:,} parameters, {self.steps:,} steps of {options.batch_size} records")
-        with (
-            Batches(self.data_set, TRAIN, self.batching, position=progress.position) as batches,
-            self._saved_at_the_end(),
-            (options.out / METRICS).open("a", encoding="utf-8") as log,
-        ):
-            meter = _Meter(self.model, self.steps)
-            while progress.step < self.steps:
-                begun = time.perf_counter()
-                batch = next(batches)
-                inputs, targets, weights = self.how.triple(batch)
-                loss = float(self.model.train_on_batch(inputs, targets, sample_weight=weights))
-                self.model.reset_metrics()
-                progress.step += 1
-                progress.position = batches.position
-                if not math.isfinite(loss):
-                    raise EngineError(
-                        f"step {progress.step}: the loss is {loss}: lower --learning-rate, or use --precision float32"
-                    )
-                progress.seconds += time.perf_counter() - begun
-                row = {"step": progress.step, "split": TRAIN, "loss": loss, **meter.took(batch, begun)}
-                log.write(json.dumps(row) + "\n")
-                if meter.tell(row):
-                    log.flush()
-                if progress.step % self.steps_an_epoch == 0 or progress.step == self.steps:
-                    log.write(json.dumps(self._evaluate()) + "\n")
-                    log.flush()
-                if meter.since_saved() > 60 * options.checkpoint_minutes:
-                    save_state(options.out, self.model, asdict(progress))
-                    meter.saved()
-        return self._finish()
-
-    @contextlib.contextmanager
-    def _saved_at_the_end(self) -> Iterator[None]:
-        """Saves where the run is, whatever ended it, but for a loss that is no number."""
+            of = f"{options.batch_size} records" + (f" × {options.accumulate}" if options.accumulate > 1 else "")
+            tell(f"{self.model.count_params():,} parameters, {self.steps:,} steps of {of}")
+        self.rate = matmul_rate("float32" if options.precision == "float32" else "bfloat16")
+        self.log = Log(options.out, step=progress.step, scored=progress.scored)
+        self.watch = watch(self.steps, done=progress.step)
         try:
-            yield
-        except EngineError:
-            raise
-        except BaseException:
-            save_state(self.options.out, self.model, asdict(self.progress))
-            raise
-        save_state(self.options.out, self.model, asdict(self.progress))
+            with Batches(self.data_set, TRAIN, self.batching, position=progress.position) as batches:
+                self._follow(batches)
+        finally:
+            self.watch.close()
+            if self.whole:
+                self._save()
+            self.log.close()
+        return self._finish(begun)
 
-    def _evaluate(self) -> dict[str, Any]:
+    def _follow(self, batches: Batches) -> None:
+        progress, saved = self.progress, time.monotonic()
+        while True:
+            due = progress.step == self.steps or progress.step % self.steps_an_epoch == 0
+            if due and progress.scored < progress.step:
+                self._score()
+            if time.monotonic() - saved > 60 * self.options.checkpoint_minutes:
+                self._save()
+                saved = time.monotonic()
+            if progress.step == self.steps:
+                return
+            self._step(batches)
+
+    def _step(self, batches: Batches) -> None:
+        progress, options = self.progress, self.options
+        begun = time.perf_counter()
+        left = self.batches - progress.step * options.accumulate
+        group: list[Arrays] = list(itertools.islice(batches, min(options.accumulate, left)))
+        with _uninterrupted():
+            self.whole = False
+            try:
+                loss = train_step(self.model, self.how, group, accumulate=options.accumulate)
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise out_of_memory(progress.step + 1, options, self.model, group[0]) from error
+                raise
+            progress.step += 1
+            if not math.isfinite(loss):
+                raise EngineError(
+                    f"step {progress.step}: the loss is {loss}: lower --learning-rate, or use --precision float32"
+                )
+            if self.average:
+                self.average.update(progress.step)
+            progress.position = batches.position
+            seconds = time.perf_counter() - begun
+            progress.seconds += seconds
+            rate = float(self.schedule((progress.step - 1) * options.accumulate))
+            speed = speed_of(group, self.model.encoder.config, seconds=seconds, rate=self.rate)
+            row = {"step": progress.step, "split": TRAIN, "loss": loss, "learning_rate": rate, **speed}
+            self.log.write(row)
+            self.whole = True
+        if self.watch.step(row):
+            self.log.flush()
+
+    def _score(self) -> None:
         """Scores split `dev`, and keeps the weights if none were better before; without such a split, the last ones."""
-        progress = self.progress
+        progress, metric = self.progress, self.how.metric
         row: dict[str, Any] = {"step": progress.step, "split": DEV}
-        if self.data_set.manifest["splits"].get(DEV, 0):
-            predict = self.model.predict_on_batch
-            row |= self.how.evaluate(predict, self.data_set, DEV, batching=self.batching)
-            told = ", ".join(f"{name} {row[name]:.4f}" for name in row if name not in ("step", "split"))
-            tell(f"step {progress.step:,}: {told} on {DEV}")
-        if row.get(self.how.metric, math.inf) > progress.best:
-            progress.best, progress.best_step = float(row.get(self.how.metric, -1.0)), progress.step
-            _keep(self.model, self.options, self.data_set)
-        return row
+        with self.average.in_place() if self.average else contextlib.nullcontext():
+            if self.data_set.manifest["splits"].get(DEV, 0):
+                begun = time.perf_counter()
+                predict = self.model.predict_on_batch
+                row |= self.how.evaluate(predict, self.data_set, DEV, batching=self.batching)
+                row["seconds"] = round(time.perf_counter() - begun, 3)
+            if row.get(metric, math.inf) > self.best.get(metric, -math.inf) or not self.best:
+                self.best = {name: row[name] for name in ("step", metric) if name in row}
+                keep_best(self.options.out, self.model, self.data_set, self.best)
+        progress.scored = progress.step
+        if metric in row:
+            self.log.write(row)
+            self.log.flush()
+            self.watch.score(row)
 
-    def _finish(self) -> dict[str, Any]:
-        progress = self.progress
+    def _save(self) -> None:
+        self.log.sync()
+        save_state(self.options.out, self.model, asdict(self.progress), self.average)
+
+    def _finish(self, begun: datetime) -> dict[str, Any]:
+        progress, options = self.progress, self.options
         told = {
             "task": self.data_set.task_name,
-            "records": self.data_set.manifest["inputs"]["sha256"],
+            "inputs": {"records": options.records, "fingerprint": fingerprint(self.data_set)},
+            "encoder": asdict(self.model.encoder.config),
             "parameters": self.model.count_params(),
             "backend": keras.backend.backend(),
-            "keras": keras.__version__,
+            "matmul_gflops": round(self.rate / 1e9, 1),
             "steps": progress.step,
+            "started": begun.isoformat(timespec="milliseconds"),
+            "finished": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "seconds": round(progress.seconds, 3),
-            "best": {self.how.metric: progress.best, "step": progress.best_step},
+            "best": self.best,
+            "environment": environment(),
+            "command": sys.argv,
         }
-        write_json(self.options.out / RUN, told)
+        write_json(options.out / RUN, told)
         return told
 
 
-def _make_deterministic() -> None:
-    """Has the same operations give the same bits; sums of several threads do not, however they are scheduled."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow
-
-        tensorflow.config.experimental.enable_op_determinism()
-        tensorflow.config.threading.set_intra_op_parallelism_threads(1)
-        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
-    elif keras.backend.backend() == "torch":
-        import torch
-
-        torch.use_deterministic_algorithms(True)
-        torch.set_num_threads(1)
-
-
-def _schedule(options: TrainOptions, steps: int) -> Any:
-    """Up to the learning rate over a share of the steps, then down to 0 along a cosine."""
-    warmup = max(1, round(options.warmup * steps))
-    return keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warmup), warmup_target=options.learning_rate, warmup_steps=warmup
-    )
-
-
-def _keep(model: keras.Model, options: TrainOptions, data_set: DataSet) -> None:
-    """Puts the weights in place of the best so far, with the vocabulary and the labels that they need."""
-    best, made = options.out / BEST, options.out / f".{BEST}"
-    rmtree(made, ignore_errors=True)
-    save(model, made)
-    with data_set.open_file(VOCABULARY) as file:
-        (made / VOCABULARY).write_bytes(file.read())
-    write_json(made / "labels.json", data_set.manifest["labels"])
-    rmtree(best, ignore_errors=True)
-    made.rename(best)
-    sync_folder(options.out)
-
-
-def _cut(path: Path, step: int) -> None:
-    """Removes what was logged behind the step that a run goes on from."""
-    if path.exists():
-        rows = [line for line in path.read_text("utf-8").splitlines() if json.loads(line)["step"] <= step]
-        path.write_text("".join(f"{line}\n" for line in rows), "utf-8")
-
-
-class _Meter:
-    """Tokens a second, and the share of the processor's rate that goes into the model."""
-
-    def __init__(self, model: keras.Model, steps: int) -> None:
-        self._config, self._steps = model.encoder.config, steps
-        self._told = self._saved = time.monotonic()
-
-    def took(self, batch: Arrays, begun: float) -> dict[str, float]:
-        seconds, lengths = time.perf_counter() - begun, np.count_nonzero(batch["ids"], axis=1)
-        tokens = int(lengths.sum())
-        guesses = int(batch["weights"].sum()) if "weights" in batch else 0
-        length = float((lengths**2).sum() / max(tokens, 1))
-        flops = training_flops(self._config, tokens=tokens, length=length, predictions=guesses)
-        return {"tokens_per_second": round(tokens / seconds, 1), "gflops": round(flops / seconds / 1e9, 2)}
-
-    def tell(self, row: dict[str, Any]) -> bool:
-        """A line from time to time; whether it was time."""
-        due = time.monotonic() - self._told > SECONDS_BETWEEN_LINES or row["step"] in (1, self._steps)
-        if due:
-            self._told = time.monotonic()
-            speed = f"{row['tokens_per_second']:,.0f} tokens/s, {row['gflops']:,.1f} GFLOP/s"
-            tell(f"step {row['step']:,} of {self._steps:,}: loss {row['loss']:.4f}, {speed}")
-        return due
-
-    def since_saved(self) -> float:
-        return time.monotonic() - self._saved
-
-    def saved(self) -> None:
-        self._saved = time.monotonic()
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until the end of the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[int] = []
+    waiting = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda number, _: caught.append(number)) for number in waiting}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if caught:
+        raise KeyboardInterrupt

@@ -4,41 +4,51 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
 
 from pipelines.errors import InputError
 from pipelines.storage.commit import attempt
+from pipelines.training_average import Average
 
 STATE = "state.npz"
 _PROGRESS = "progress"
 
 
-def save_state(directory: Path, model: keras.Model, progress: dict[str, Any]) -> None:
-    """Commits weights, random state and optimizer of a model, and what JSON tells of the run's progress."""
-    arrays = {f"{number}": value.numpy() for number, value in enumerate(_variables(model))}
+def save_state(directory: Path, model: keras.Model, progress: dict[str, Any], average: Average | None = None) -> None:
+    """Commits weights, random state, optimizer and averages of a model, and what JSON tells of the run's progress."""
+    values = [*(value.numpy() for value in _variables(model)), *(average.arrays() if average else ())]
+    arrays = {f"{number}": value for number, value in enumerate(values)}
     arrays[_PROGRESS] = np.frombuffer(json.dumps(progress).encode(), np.uint8)
     with attempt(directory / STATE) as file:
         np.savez(file, **arrays)
 
 
-def load_state(directory: Path, model: keras.Model) -> dict[str, Any] | None:
-    """Puts a model where it was saved and returns the progress; None where nothing was.
+def load_state(directory: Path, model: keras.Model, average: Average | None = None) -> dict[str, Any] | None:
+    """Puts a model and its averages where they were saved and returns the progress; None where nothing was.
 
-    Raises InputError for a state of another model.
+    Raises InputError for a state of another model, and for a file that is damaged.
     """
     path = directory / STATE
     if not path.exists():
         return None
-    with np.load(path) as file:
-        arrays = dict(file)
-    progress: dict[str, Any] = json.loads(arrays.pop(_PROGRESS).tobytes())
-    variables = _variables(model)
-    if [value.shape for value in arrays.values()] != [tuple(variable.shape) for variable in variables]:
+    try:
+        with np.load(path) as file:
+            arrays = dict(file)
+        progress: dict[str, Any] = json.loads(arrays.pop(_PROGRESS).tobytes())
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise InputError(f"{path}: damaged ({error}): begin anew with --fresh") from error
+    variables, averages = _variables(model), average.arrays() if average else []
+    shapes = [tuple(value.shape) for value in (*variables, *averages)]
+    if [value.shape for value in arrays.values()] != shapes:
         raise InputError(f"{path}: the state of another model or optimizer: name another --out, or add --fresh")
-    for value, variable in zip(arrays.values(), variables, strict=True):
+    values = list(arrays.values())
+    for value, variable in zip(values, variables, strict=False):
         variable.assign(value)
+    if average:
+        average.assign(values[len(variables) :])
     return progress
 
 

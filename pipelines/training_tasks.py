@@ -29,11 +29,14 @@ class TrainingTask(Protocol):
     def model(self, encoder: Encoder, data_set: DataSet) -> keras.Model: ...
 
     def loss(self) -> Any:
-        """What `compile` takes: a loss, or one for each output by name."""
+        """What `compile` takes: a Keras loss that adds up (`reduction="sum"`), or one for each output by name."""
         ...
 
     def triple(self, batch: Arrays) -> Triple:
-        """What `train_on_batch` takes; rows that are not valid weigh nothing."""
+        """What `train_on_batch` takes; rows that are not valid weigh nothing.
+
+        The run divides weights by their sum over a step, so that a loss which adds up becomes a mean.
+        """
         ...
 
     def evaluate(self, predict: Predict, data_set: DataSet, split: str, *, batching: Batching) -> dict[str, float]:
@@ -77,8 +80,7 @@ class _MaskedLanguageModel:
 
 
 def _cross_entropy() -> keras.losses.Loss:
-    """A mean over what weighs something, whatever else fills a batch up."""
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
 
 
 def _score_guesses(

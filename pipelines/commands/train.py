@@ -6,12 +6,18 @@ from typing import Annotated
 
 import typer
 
-from pipelines.commands.options import Fresh, needing
+from pipelines.commands.options import Fresh, NoReport, needing
 
 
 class TrainedName(StrEnum):
     MASKED_LANGUAGE_MODEL = "masked-language-model"
     TEXT_CLASSIFICATION = "text-classification"
+
+
+class ScheduleName(StrEnum):
+    COSINE = "cosine"
+    LINEAR = "linear"
+    CONSTANT = "constant"
 
 
 class PrecisionName(StrEnum):
@@ -39,13 +45,18 @@ def train(
     steps: Annotated[int, typer.Option(min=0, help="Instead of epochs.", show_default=False)] = 0,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
     learning_rate: Annotated[float, typer.Option(min=0)] = 5e-5,
+    schedule: Annotated[ScheduleName, typer.Option(help="How the rate falls after its warm-up.")] = ScheduleName.COSINE,
     warmup: Annotated[float, typer.Option(min=0, max=1, help="Share of the steps in which the rate grows.")] = 0.1,
     weight_decay: Annotated[float, typer.Option(min=0)] = 0.01,
-    accumulate: Annotated[int, typer.Option(min=1, help="Batches whose gradients are added up.")] = 1,
+    accumulate: Annotated[int, typer.Option(min=1, help="Batches whose gradients make one step.")] = 1,
+    ema: Annotated[
+        float, typer.Option(min=0, max=0.999999, help="Average weights with this decay; they are scored and kept.")
+    ] = 0.0,
     precision: Annotated[PrecisionName, typer.Option()] = PrecisionName.FLOAT32,
     deterministic: Annotated[bool, typer.Option("--deterministic", help="The same losses in each run.")] = False,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     checkpoint_minutes: Annotated[float, typer.Option(min=0, help="Between saves of the whole state.")] = 10.0,
+    no_report: NoReport = False,
     fresh: Fresh = False,
 ) -> None:
     """Train a task from its records; the same command goes on with a run that was stopped."""
@@ -70,13 +81,16 @@ def train(
         steps=steps,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        schedule=schedule.value,
         warmup=warmup,
         weight_decay=weight_decay,
         accumulate=accumulate,
+        ema=ema,
         precision=precision.value,
         deterministic=deterministic,
         seed=seed,
         checkpoint_minutes=checkpoint_minutes,
+        report=not no_report,
     )
     told = run(options, task=task.value, fresh=fresh)
     best = ", ".join(f"{name} {value:,.4g}" for name, value in told["best"].items())

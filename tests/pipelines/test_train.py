@@ -54,7 +54,7 @@ def test_a_run_learns_and_leaves_what_it_learned(train: Any, records: str, tmp_p
     assert len(found) == told["steps"] == 60
     assert sum(found[-10:]) < 0.8 * sum(found[:10])
     assert {path.name for path in (tmp_path / "best").iterdir()} == {
-        "encoder.json", "weights.safetensors", "vocab.txt", "labels.json",
+        "encoder.json", "weights.safetensors", "vocab.txt", "labels.json", "score.json",
     }  # fmt: skip
     assert json.loads((tmp_path / "best/labels.json").read_text()) == DataSet.open(records).manifest["labels"]
     assert json.loads((tmp_path / "run.json").read_text()) == told

@@ -1,0 +1,78 @@
+"""The folder of a training run: what it was given, what it came to, and its best weights."""
+
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import keras
+
+from models.checkpoints import save
+from pipelines.datasets import VOCABULARY, DataSet
+from pipelines.errors import InputError
+from pipelines.storage.commit import digest, remove, sync_folder, write_bytes, write_json
+from pipelines.storage.manifest import MANIFEST, RUN, File, read_json
+from pipelines.tensorboard import FOLDER as TENSORBOARD
+from pipelines.training_log import METRICS
+from pipelines.training_state import STATE
+
+CONFIG, BEST, RECORDS, REPORT = "config.json", "best", "records", "report.html"
+_SCORE, _LABELS, _MADE, _OLD = "score.json", "labels.json", ".best.new", ".best.old"
+
+
+def fingerprint(data_set: DataSet) -> str:
+    """Hexadecimal, of the records and the vocabulary, labels and schema that stand beside them."""
+    files = [File(**file) for file in (*data_set.manifest["parts"], *data_set.manifest["metadata"])]
+    return digest([[file.name, file.sha256] for file in files])
+
+
+def finished(directory: Path, configuration: dict[str, Any]) -> Any:
+    """What `run.json` tells of a run of this configuration that came to its end; else None."""
+    return read_json(directory / RUN) if read_json(directory / CONFIG) == configuration else None
+
+
+def clear(directory: Path) -> None:
+    """Removes what an earlier run left; other files stay."""
+    for name in (RUN, REPORT, STATE, METRICS, CONFIG):
+        remove(directory / name)
+    for name in (BEST, _MADE, _OLD, RECORDS, TENSORBOARD):
+        rmtree(directory / name, ignore_errors=True)
+
+
+def describe_records(directory: Path, data_set: DataSet) -> None:
+    """Copies what tells of the records: vocabulary, schema, labels, card, manifest with all checksums."""
+    (directory / RECORDS).mkdir(exist_ok=True)
+    for name in (MANIFEST, *(file["name"] for file in data_set.manifest["metadata"])):
+        try:
+            with data_set.open_file(name) as file:
+                write_bytes(directory / RECORDS / name, file.read())
+        except OSError as error:
+            raise InputError(f"{data_set.directory}/{name}: {error.strerror or error}") from error
+
+
+def keep_best(directory: Path, model: keras.Model, data_set: DataSet, score: dict[str, Any]) -> None:
+    """Puts weights in place of the best so far, with the vocabulary and the labels that they need, and their score.
+
+    A kill leaves the old ones or the new ones; `read_best` brings back those that were moved away.
+    """
+    best, made, old = directory / BEST, directory / _MADE, directory / _OLD
+    for folder in (made, old):
+        rmtree(folder, ignore_errors=True)
+    save(model, made)
+    with data_set.open_file(VOCABULARY) as file:
+        write_bytes(made / VOCABULARY, file.read())
+    write_json(made / _LABELS, data_set.manifest["labels"])
+    write_json(made / _SCORE, score)
+    if best.exists():
+        best.rename(old)
+    made.rename(best)
+    sync_folder(directory)
+    rmtree(old, ignore_errors=True)
+
+
+def read_best(directory: Path) -> dict[str, Any]:
+    """Step and metric of the best weights so far; empty where there are none."""
+    best, old = directory / BEST, directory / _OLD
+    if old.exists() and not best.exists():
+        old.rename(best)
+    found: dict[str, Any] = read_json(best / _SCORE) or {}
+    return found

@@ -1,0 +1,58 @@
+"""What to do when memory runs out: what to lower, and what that saves."""
+
+from dataclasses import replace
+
+import keras
+
+from models.cost import activation_bytes
+from pipelines.batching import Arrays
+from pipelines.errors import EngineError
+from pipelines.training_options import TrainOptions
+
+_NAMES = {"ResourceExhaustedError", "OutOfMemoryError", "MemoryError", "_ArrayMemoryError"}
+_WORDS = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "not enough memory", "can't allocate memory")
+_ADAM = 4  # of each weight: itself, its gradient, two moments
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether that is what a backend or NumPy failed of: each has a word of its own for it.
+
+    >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError("RESOURCE_EXHAUSTED: Out of memory"))
+    (True, True)
+    >>> is_out_of_memory(RuntimeError("shapes do not fit"))
+    False
+    """
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    text = str(error).lower()
+    return bool(kinds & _NAMES) or any(word.lower() in text for word in _WORDS)
+
+
+def out_of_memory(step: int, options: TrainOptions, model: keras.Model, batch: Arrays | None) -> EngineError:
+    """The failure of a step, with the ways to go on and about what each would need."""
+    config, rows = model.encoder.config, options.batch_size
+    length = batch["ids"].shape[1] if batch else config.positions
+    guesses = batch["weights"].shape[1] if batch and "weights" in batch else 0
+    half = options.precision != "float32"
+    weights = 4 * _ADAM * model.count_params()
+
+    def needs(rows: int, *, remat: bool = config.rematerialize, half: bool = half) -> str:
+        changed = replace(config, rematerialize=remat)
+        of_batch = activation_bytes(
+            changed, tokens=rows * length, length=length, predictions=rows * guesses, width=2 if half else 4
+        )
+        return f"{(weights + of_batch) / 1e9:,.1f} GB"
+
+    ways = []
+    if rows > 1:
+        lower, more = rows // 2, options.accumulate * -(-rows // (rows // 2))
+        ways.append(f"--batch-size {lower} --accumulate {more} (about {needs(lower)}, the same steps)")
+    if not config.rematerialize:
+        ways.append(f"--remat (about {needs(rows, remat=True)}, a third more time)")
+    if not half:
+        ways.append(f"--precision mixed_bfloat16 (about {needs(rows, half=True)})")
+    ways.append("records made with a smaller --max-length")
+    return EngineError(
+        f"step {step}: out of memory on {keras.backend.backend()}: {rows:,} records of {length} tokens need about "
+        f"{needs(rows)}, {weights / 1e9:,.1f} GB of it for weights and optimizer. Lower one of these, with --fresh or "
+        f"another --out: {'; '.join(ways)}"
+    )

@@ -1,0 +1,97 @@
+"""How weights change in a step: Keras' AdamW along a schedule, over one batch or several."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from pipelines.batching import Arrays
+from pipelines.training_options import TrainOptions
+from pipelines.training_tasks import TrainingTask
+
+Rate = Callable[[Any], Any]  # of a step, counted from 0
+
+SCHEDULES: Mapping[str, Callable[[float, int], Rate]] = {
+    "cosine": lambda peak, steps: keras.optimizers.schedules.CosineDecay(peak, steps),
+    "linear": lambda peak, steps: keras.optimizers.schedules.PolynomialDecay(peak, steps, 0.0),
+    "constant": lambda peak, steps: lambda step: ops.full_like(step, peak),
+}
+
+
+class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+    """Up to a peak over `warmup` steps, then along a schedule of Keras, which have no warm-up or one of their own.
+
+    It is asked for batches, as Keras counts them, of which `batches` make a step.
+    """
+
+    def __init__(self, then: Rate, *, peak: float, warmup: int, batches: int = 1) -> None:
+        self._then, self._peak, self._warmup, self._batches = then, peak, warmup, batches
+
+    def __call__(self, batch: Any) -> Any:
+        step = ops.cast(ops.floor_divide(batch, self._batches), "float32")
+        up = self._peak * (step + 1) / (self._warmup + 1)
+        return ops.where(step < self._warmup, up, self._then(ops.maximum(step - self._warmup, 0.0)))
+
+
+def schedule_of(options: TrainOptions, *, steps: int) -> WarmUp:
+    """The learning rate of a run: what `--schedule` names comes down to 0 at its end."""
+    warmup = round(options.warmup * steps)
+    then = SCHEDULES[options.schedule](options.learning_rate, max(1, steps - warmup))
+    return WarmUp(then, peak=options.learning_rate, warmup=warmup, batches=options.accumulate)
+
+
+def compile_model(model: keras.Model, how: TrainingTask, options: TrainOptions, *, steps: int) -> None:
+    """Gives a model its optimizer and loss; the optimizer is built, so that a state can be put into it."""
+    optimizer = keras.optimizers.AdamW(
+        schedule_of(options, steps=steps),
+        weight_decay=options.weight_decay,
+        global_clipnorm=1.0,
+        gradient_accumulation_steps=options.accumulate if options.accumulate > 1 else None,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    model.compile(
+        optimizer=optimizer,
+        loss=how.loss(),
+        jit_compile="auto" if keras.backend.backend() != "tensorflow" else False,
+    )
+    optimizer.build(model.trainable_variables)
+
+
+def train_step(model: keras.Model, how: TrainingTask, batches: Sequence[Arrays], *, accumulate: int) -> float:
+    """One step over all targets of the batches as if they were one batch; returns their mean loss.
+
+    Keras takes the mean of `accumulate` gradients. So weights are divided by their sum over all the batches, not over
+    one: batches weigh by their targets. Where there are fewer batches, as at the end of a run, the last one comes
+    again and weighs nothing.
+    """
+    triples = [how.triple(batch) for batch in batches]
+    factors = keras.tree.map_structure(_factor(accumulate), *(weights for *_, weights in triples))
+    nothing = keras.tree.map_structure(lambda _: np.float32(0), factors)
+    loss = 0.0
+    for number in range(accumulate):
+        inputs, targets, weights = triples[min(number, len(triples) - 1)]
+        scaled = keras.tree.map_structure(np.multiply, weights, factors if number < len(triples) else nothing)
+        loss += float(model.train_on_batch(inputs, targets, sample_weight=scaled))
+        model.reset_metrics()
+    return loss / accumulate
+
+
+def _factor(accumulate: int) -> Callable[..., np.float32]:
+    return lambda *weights: np.float32(accumulate / max(sum(float(np.sum(of)) for of in weights), 1e-9))
+
+
+def make_deterministic() -> None:
+    """Has the same operations give the same bits; sums of several threads do not, however they are scheduled."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.experimental.enable_op_determinism()
+        tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    elif keras.backend.backend() == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(True)
+        torch.set_num_threads(1)

@@ -1,0 +1,42 @@
+"""What a training run is told."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """What a run is: its records, its encoder, and how it learns. `epochs` counts where `steps` is 0.
+
+    `encoder`: the name of a preset, for a run without `init`; `changes`: fields of its config that are replaced.
+    `accumulate`: batches whose gradients make one step. `ema`: the decay of averaged weights; 0 is none.
+    """
+
+    records: str
+    out: Path
+    init: Path | None = None
+    encoder: str = "roberta-tiny"
+    changes: tuple[tuple[str, Any], ...] = ()
+    epochs: float = 3.0
+    steps: int = 0
+    batch_size: int = 32
+    learning_rate: float = 5e-5
+    schedule: str = "cosine"
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    accumulate: int = 1
+    ema: float = 0.0
+    precision: str = "float32"
+    deterministic: bool = False
+    seed: int = 0
+    checkpoint_minutes: float = 10.0
+    report: bool = True
+
+    def configuration(self, *, task: str, records: str) -> dict[str, Any]:
+        """As `config.json` has it; a run goes on only with the same. `records`: their fingerprint."""
+        values = asdict(self)
+        for name in ("out", "checkpoint_minutes", "report"):
+            del values[name]
+        init = str(self.init) if self.init else None
+        return {**values, "task": task, "records": records, "init": init, "changes": dict(self.changes)}

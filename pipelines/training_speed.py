@@ -1,0 +1,24 @@
+"""How fast a step was: tokens a second, and the share of the machine's rate that went into the model."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from models.cost import training_flops
+from models.encoder_config import EncoderConfig
+from pipelines.batching import Arrays
+
+
+def speed_of(batches: Sequence[Arrays], config: EncoderConfig, *, seconds: float, rate: float) -> dict[str, float]:
+    """Tokens that are no padding, seconds, tokens a second, and MFU: model operations a second over `rate`."""
+    lengths = np.concatenate([np.count_nonzero(batch["ids"], axis=1) for batch in batches])
+    tokens = int(lengths.sum())
+    guesses = sum(int(np.sum(batch["weights"])) for batch in batches if "weights" in batch)
+    length = float((lengths**2).sum() / max(tokens, 1))
+    flops = training_flops(config, tokens=tokens, length=length, predictions=guesses)
+    return {
+        "tokens": tokens,
+        "seconds": round(seconds, 4),
+        "tokens_per_second": round(tokens / seconds, 1),
+        "mfu": round(flops / seconds / rate, 5),
+    }
