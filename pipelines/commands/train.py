@@ -12,6 +12,9 @@ from pipelines.commands.options import Fresh, NoReport, needing
 class TrainedName(StrEnum):
     MASKED_LANGUAGE_MODEL = "masked-language-model"
     TEXT_CLASSIFICATION = "text-classification"
+    READING_COMPREHENSION = "reading-comprehension"
+    RELATION_EXTRACTION = "relation-extraction"
+    EVENT_EXTRACTION = "event-extraction"
 
 
 class ScheduleName(StrEnum):
