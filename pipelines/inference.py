@@ -47,5 +47,5 @@ class InBatches:
         by_token = values.shape[1] == tokens
         shape = (length, *values.shape[2:]) if by_token else values.shape[1:]
         batch = np.zeros((self.batch_size, *shape), values.dtype)
-        batch[: len(values), : shape[0]] = values[:, : shape[0]]
+        batch[: len(values), : values.shape[1]] = values[:, : shape[0]]
         return batch

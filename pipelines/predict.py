@@ -197,7 +197,7 @@ class ShardPredictions:
 
     def __init__(self, opened: Opened) -> None:
         self.opened = opened
-        self.reader = ShardRecords(Unlabelled(opened.task), opened.wordpiece, Splits(), replace_errors=False)
+        self.reader = ShardRecords(cast(Any, Unlabelled(opened.task)), opened.wordpiece, Splits(), replace_errors=False)
         self.totals = Counter(documents=0, predictions=0, tokens=0)
         self._rows: list[tuple[str, int, int, str]] = []
 

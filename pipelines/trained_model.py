@@ -1,5 +1,6 @@
 """A trained model as a run left it: best weights, and the task with all that it needs to make records and read them."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from pipelines.errors import InputError
 from pipelines.inference import InBatches
 from pipelines.storage.commit import digest
 from pipelines.storage.manifest import MANIFEST, read_json
-from pipelines.task_options import read_hash
 from pipelines.training_folder import BEST, RECORDS
 from pipelines.training_tasks import training_task
 from transforms.tasks.task import Task
@@ -38,8 +38,9 @@ class TrainedRun:
 
     @property
     def fingerprint(self) -> str:
-        """Hexadecimal, of all that predictions depend on; raises InputError for a file that is missing."""
-        best = [(path.name, read_hash(path)) for path in sorted((self.directory / BEST).iterdir())]
+        """Hexadecimal, of all that predictions depend on."""
+        files = sorted((self.directory / BEST).iterdir())
+        best = [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
         return digest([best, self.records.manifest["configuration"], self.records.manifest["labels"]])
 
     def task(self) -> tuple[Task, WordPiece]:

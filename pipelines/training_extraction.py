@@ -104,9 +104,8 @@ def _predicted(
     model = InBatches(predict, batching.batch_size, batching.lengths)
     of_example: dict[str, dict[int, Record]] = defaultdict(dict)
     for record in data_set.records(split):
-        of_example[record["id"]].setdefault(
-            record.get("window", 0), record
-        )  # an id that stands there twice counts once
+        # Of an id that stands there twice the first one counts.
+        of_example[record["id"]].setdefault(record.get("window", 0), record)
     examples = [list(windows.values()) for windows in of_example.values()]
     examples.sort(key=lambda windows: len(windows[0]["ids"]))
     predictions: list[dict[str, Any]] = []

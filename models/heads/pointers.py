@@ -1,4 +1,4 @@
-"""Half pointers (kexue.fm 6671): for each token and kind of span the logits that one begins there, and that one ends."""
+"""Half pointers (kexue.fm 6671): for each token and kind of span whether one begins there, and whether one ends."""
 
 import math
 from typing import Any

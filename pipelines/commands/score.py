@@ -57,7 +57,7 @@ def evaluate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score predictions of a model; with --oracle what decoding makes of gold itself, the best that a model could do."""
+    """Score what a model predicts, or with --oracle what decoding makes of gold: the best that a model could do."""
     if oracle == (model is not None):
         raise UsageError("what is to be evaluated? --model RUN, or --oracle")
     if model is not None:
