@@ -38,7 +38,9 @@ class ShardRecords:
         for document, example in found:
             try:
                 if example.missing and self.splits.split(example.id, split=split) == TRAIN:
-                    raise BadRecord(f"field {example.missing!r} is missing, which a row to train on has: test=FILE?")
+                    raise BadRecord(
+                        f"field {example.missing!r} is missing: training needs gold; else name it test=FILE"
+                    )
                 records = list(self._checked(example, [tokens[text] for text in example.texts]))
             except BadRecord as error:
                 self.dead.append(batch.dead_letter(document, str(error)))

@@ -155,7 +155,7 @@ def test_a_row_without_gold_is_bad_in_training_only(tmp_path: Path, name: str, r
     assert len(rows_of(found)) == 2
     ((offset, reason),) = reasons(found.dead)
     assert offset > 0
-    assert reason == f"field {field!r} is missing, which a row to train on has: test=FILE?"
+    assert reason == f"field {field!r} is missing: training needs gold; else name it test=FILE"
 
 
 def test_a_question_without_answers_is_bad_in_training_only(tmp_path: Path) -> None:

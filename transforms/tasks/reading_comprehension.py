@@ -140,15 +140,10 @@ class ReadingComprehension:
         inputs = {name: padded([record[name] for record in records]) for name in ("ids", "segments")}
         logits, allowed = model(inputs), text_tokens(records)
         begins, ends = (_log_probabilities(logits[name], allowed) for name in ("begins", "ends"))
-        longest = min(longest, begins.shape[1])
-        ends = np.pad(ends, ((0, 0), (0, longest - 1)), constant_values=-np.inf)
-        both = begins[:, :, None] + np.lib.stride_tricks.sliding_window_view(ends, longest, axis=1)
-        flat = both.reshape(len(records), -1)
-        best = flat.argmax(axis=1)
+        scores, places = _likeliest(begins, ends, longest=longest)
         answers: dict[tuple[str, ...], tuple[float, str]] = {}
-        for record, place, score in zip(records, best.tolist(), flat[np.arange(len(best)), best].tolist(), strict=True):
-            first, more = divmod(place, longest)
-            said = text_of(record, first, first + more) if score > -np.inf else ""
+        for record, place, score in zip(records, places.tolist(), scores.tolist(), strict=True):
+            said = text_of(record, *place) if score > -np.inf else ""
             of = tuple(record[name] for name in ("id", "question", "context"))
             answers[of] = max(answers.get(of, (-np.inf, "")), (score, said), key=lambda pair: pair[0])
         return [{"id": id, "answer": said} for (id, *_), (_, said) in answers.items()]
@@ -189,6 +184,19 @@ def _log_probabilities(logits: Floats, allowed: Bools) -> Floats:
     """Of tokens of the context [rows, tokens], minus infinity elsewhere; what [CLS] has of the whole is missing."""
     known = np.concatenate([logits[:, :1], np.where(allowed, logits, -np.inf)], axis=1)
     return np.where(allowed, logits, -np.inf) - np.logaddexp.reduce(known, axis=1, keepdims=True)
+
+
+def _likeliest(begins: Floats, ends: Floats, *, longest: int) -> tuple[Floats, Numbers]:
+    """The largest sum of a begin and an end in each row, and the tokens of both, [rows, 2]."""
+    every = np.arange(len(begins))
+    scores, places = np.full(len(begins), -np.inf, begins.dtype), np.zeros((len(begins), 2), np.int64)
+    for more in range(min(longest, begins.shape[1])):  # all at once would take `longest` times the memory
+        both = begins[:, : begins.shape[1] - more] + ends[:, more:]
+        first = both.argmax(axis=1)
+        better = both[every, first] > scores
+        scores[better] = both[every, first][better]
+        places[better] = np.stack([first, first + more], axis=-1)[better]
+    return scores, places
 
 
 def default_stride(max_length: int) -> int:
