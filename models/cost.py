@@ -76,7 +76,7 @@ def activation_bytes(config: EncoderConfig, *, tokens: int, length: int, predict
     weights, and what was dropped of each; of rematerialized blocks only their inputs, and all of one block.
 
     >>> activation_bytes(EncoderConfig(), tokens=32 * 512, length=512) // 10**9
-    16
+    20
     """
     hidden = config.hidden * (4 + 2 * (config.dropout > 0))
     queries_and_keys = 2 * config.key_heads * config.key_size * ("dot-product" in config.mixed)

@@ -76,10 +76,10 @@ _SHELL = """
 <main>
 <h1>{% block title %}{% endblock %}</h1>
 <p>{% block subject %}{% endblock %}, finished {{ finished }}
- after {{ run.seconds | seconds }} on {{ run.workers }} {{ "worker" if run.workers == 1 else "workers" }}
- ({{ run.engine }})</p>
+ after {{ run.seconds | seconds }} on {% block place %}{{ run.workers }}
+ {{ "worker" if run.workers == 1 else "workers" }} ({{ run.engine }}){% endblock %}</p>
 {% block content %}{% endblock %}
-
+{% block time %}
 <h2>Time</h2>
 <p>Seconds of each stage.
 {%- if run.shards.kept %} {{ run.shards.kept | number }} of {{ run.shards.total | number }} shards were kept from
@@ -89,6 +89,7 @@ _SHELL = """
 <div>{{ {records + " per second": run[records + "_per_second"], "MB per second": run.bytes_per_second | mega,
  "shards counted": run.shards.counted, "shards kept": run.shards.kept} | facts }}</div>
 </div>
+{%- endblock %}
 {% block records %}{% endblock %}
 
 <div class="pair">
@@ -96,7 +97,7 @@ _SHELL = """
 <h2>Configuration</h2>
 {{ configuration | facts }}
 <h3>Inputs</h3>
-{{ manifest.inputs | facts }}
+{{ inputs | facts }}
 </div>
 <div>
 <h2>Environment</h2>
@@ -123,7 +124,10 @@ def read_finished(directory: Path) -> tuple[Any, Any]:
 
 
 def page_of(content: str) -> Template:
-    """A page of the blocks title, subject, content and records, within what all share."""
+    """A page of the blocks title, subject, content and records, within what all share.
+
+    Where no engine ran, also of `place` and `time`.
+    """
     return _environment.from_string('{% extends "shell" %}' + content, globals={"style": Markup(_STYLE)})
 
 
@@ -143,18 +147,41 @@ def write_page(
     manifest, run = read_finished(directory)
     stages = {name: run["stages"][name] for name in _STAGES if name in run["stages"]}
     drawn = bars(list(stages), list(stages.values()), width=490, titles=("stage", "time"), unit=" s")
-    script, divisions = components({**figures, "stages": drawn}, theme=THEME)
+    return render_page(
+        directory,
+        page,
+        run=run,
+        inputs=manifest["inputs"],
+        figures={**figures, "stages": drawn},
+        manifest=manifest,
+        records=records,
+        configuration=configuration,
+        **values,
+    )
+
+
+def render_page(
+    directory: Path,
+    page: Template,
+    *,
+    run: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    figures: Mapping[str, Any],
+    configuration: Mapping[str, Any],
+    **values: Any,
+) -> Path:
+    """Writes `report.html` and returns its path. `run`: as `run.json` has it; `inputs`: what was read."""
+    script, divisions = components(dict(figures), theme=THEME)
     text = page.render(
         name=directory.resolve().name,
-        manifest=manifest,
         run=run,
-        records=records,
-        finished=datetime.fromisoformat(run["finished"]).strftime("%Y-%m-%d %H:%M"),
-        command=shlex.join(map(str, run["command"])),
+        inputs=inputs,
         figures=divisions,
         script=script,
-        bokeh=Resources(mode="inline", components=["bokeh"]).render(),
         configuration=configuration,
+        finished=datetime.fromisoformat(run["finished"]).strftime("%Y-%m-%d %H:%M"),
+        command=shlex.join(map(str, run["command"])),
+        bokeh=Resources(mode="inline", components=["bokeh"]).render(),
         **values,
     )
     write_bytes(directory / REPORT, text.encode("utf-8", "backslashreplace"))  # names of files need not be UTF-8
@@ -181,7 +208,9 @@ def _fact(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case int() | float():
-            return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+            if isinstance(value, int):
+                return f"{value:,}"
+            return f"{value:,.1f}" if abs(value) >= 1 or value == 0 else f"{value:.4g}"
         case dict():
             return ", ".join(f"{name} {_fact(item)}" for name, item in value.items()) or "–"
         case list():

@@ -13,8 +13,8 @@ from keras import ops
 class Average:
     """The exponential moving average of a model's trainable weights, one of each step.
 
-    At step t its decay is (1 + t) / (10 + t), at most `decay`: it soon forgets the first weights. Keras' own (`use_ema`)
-    has one decay for all steps, and moves with each batch whose gradients are only added up.
+    At step t its decay is (1 + t) / (10 + t), at most `decay`: it soon forgets the first weights. Keras' `use_ema` has
+    one decay for all steps, and moves with each batch whose gradients are only added up.
     """
 
     def __init__(self, model: keras.Model, *, decay: float) -> None:
@@ -48,7 +48,7 @@ class Average:
 
 
 def _arrays(model: keras.Model) -> list[npt.NDArray[Any]]:
-    return [np.array(ops.convert_to_numpy(variable.value)) for variable in model.trainable_variables]
+    return [np.array(variable.numpy()) for variable in model.trainable_variables]
 
 
 def _assign(model: keras.Model, values: Sequence[npt.NDArray[Any]]) -> None:

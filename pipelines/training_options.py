@@ -31,12 +31,11 @@ class TrainOptions:
     deterministic: bool = False
     seed: int = 0
     checkpoint_minutes: float = 10.0
-    report: bool = True
 
     def configuration(self, *, task: str, records: str) -> dict[str, Any]:
         """As `config.json` has it; a run goes on only with the same. `records`: their fingerprint."""
         values = asdict(self)
-        for name in ("out", "checkpoint_minutes", "report"):
+        for name in ("out", "checkpoint_minutes"):
             del values[name]
         init = str(self.init) if self.init else None
         return {**values, "task": task, "records": records, "init": init, "changes": dict(self.changes)}

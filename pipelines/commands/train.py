@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.options import Fresh, NoReport, needing
+from pipelines.progress import tell
 
 
 class TrainedName(StrEnum):
@@ -93,8 +94,19 @@ def train(
         deterministic=deterministic,
         seed=seed,
         checkpoint_minutes=checkpoint_minutes,
-        report=not no_report,
     )
     told = run(options, task=task.value, fresh=fresh)
+    if not no_report:
+        _write_report(options.out)
     best = ", ".join(f"{name} {value:,.4g}" for name, value in told["best"].items())
     print(f"{told['steps']:,} steps, {told['seconds']:,.1f} s on {told['backend']}; best {best}: {out / BEST}")
+
+
+def _write_report(out: Path) -> None:
+    """A machine that only trains need not have what draws."""
+    try:
+        from pipelines.training_report import write_report
+    except ModuleNotFoundError as error:
+        tell(f"no report.html, which needs {error.name}: the same command writes it where that is installed")
+        return
+    write_report(out)

@@ -1,0 +1,118 @@
+"""The training loop on each backend of Keras, in processes of their own: it goes on exactly, and loads the others'."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from pipelines.datasets import DataSet
+from tests.pipelines.made_models import SIZES
+from tests.pipelines.made_records import data_set
+
+ROOT = Path(__file__).parents[2]
+BACKENDS = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
+pytestmark = pytest.mark.slow
+
+_TRAIN = """
+import sys
+from pathlib import Path
+
+import pipelines.train
+from pipelines.train import TrainOptions, train
+
+def options(out, **more):
+    return TrainOptions(records={records!r}, out=Path({out!r}) / out, batch_size=4, learning_rate=1e-2,
+        deterministic=True, **{{**{options!r}, **more}})
+
+train(options("whole"), task="text-classification")
+given, batches = 0, pipelines.train.Batches.__next__
+
+def stopped(self):
+    global given
+    given += 1
+    if given == 9:  # the third step had begun
+        raise KeyboardInterrupt
+    return batches(self)
+
+pipelines.train.Batches.__next__ = stopped
+try:
+    train(options("cut"), task="text-classification")
+except KeyboardInterrupt:
+    print("stopped")
+pipelines.train.Batches.__next__ = batches
+train(options("cut"), task="text-classification")
+"""
+
+_LOAD = """
+from pathlib import Path
+from pipelines.train import TrainOptions, train
+
+for init, out in {folders!r}.items():
+    options = TrainOptions(records={records!r}, out=Path(out), init=Path(init), steps=1, batch_size=4,
+        changes=(("dropout", 0.0), ("attention_dropout", 0.0)))
+    train(options, task="text-classification")
+"""
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> DataSet:
+    return data_set(tmp_path_factory.mktemp("records"), 30)
+
+
+def run(backend: str, program: str) -> str:
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def rows(out: Path) -> list[dict[str, Any]]:
+    """What is logged, but for times."""
+    times = {"time", "seconds", "tokens_per_second", "mfu"}
+    lines = (out / "metrics.jsonl").read_text().splitlines()
+    return [{name: value for name, value in json.loads(line).items() if name not in times} for line in lines]
+
+
+@pytest.fixture(scope="module")
+def trained(records: DataSet, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """For each backend the folder with a run that was not stopped and one that was."""
+    made = {}
+    options = {"changes": tuple({**SIZES, "positions": 512}.items()), "steps": 5, "accumulate": 3, "ema": 0.9}
+    for backend in BACKENDS:
+        out = made[backend] = tmp_path_factory.mktemp(backend)
+        printed = run(backend, _TRAIN.format(records=records.directory, out=str(out), options=options))
+        assert printed == "stopped\n"
+    return made
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_stopped_run_goes_on_exactly(trained: dict[str, Path], backend: str) -> None:
+    """Losses, learning rates and averaged weights, with dropout and steps of several batches."""
+    out = trained[backend]
+    assert [row["step"] for row in rows(out / "cut")] == [1, 2, 3, 4, 5]
+    assert rows(out / "cut") == rows(out / "whole")
+    whole, cut = (load_file(out / name / "best/weights.safetensors") for name in ("whole", "cut"))
+    assert all(np.array_equal(cut[name], whole[name]) for name in whole)
+    assert json.loads((out / "cut/run.json").read_text())["backend"] == backend
+
+
+@pytest.mark.skipif(len(BACKENDS) < 2, reason="one backend is installed")
+def test_what_one_backend_saved_the_others_load(trained: dict[str, Path], records: DataSet, tmp_path: Path) -> None:
+    """The first loss of a run that begins with the weights of each backend."""
+    losses = {}
+    for backend in BACKENDS:
+        folders = {str(out / "whole/best"): str(tmp_path / backend / name) for name, out in trained.items()}
+        run(backend, _LOAD.format(records=records.directory, folders=folders))
+        losses[backend] = [rows(Path(out))[0]["loss"] for out in folders.values()]
+    assert len({round(loss, 3) for loss in losses[BACKENDS[0]]}) > 1
+    for backend in BACKENDS[1:]:
+        assert losses[backend] == pytest.approx(losses[BACKENDS[0]], rel=1e-5)

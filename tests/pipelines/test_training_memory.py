@@ -1,0 +1,61 @@
+"""What is said when memory runs out: what to lower, and about what that saves."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.encoder_config import EncoderConfig
+from pipelines.training_options import TrainOptions
+from tests.pipelines.keras_modules import with_keras
+
+
+@pytest.fixture(scope="module")
+def memory() -> Any:
+    return with_keras("pipelines.training_memory")
+
+
+class OutOfMemoryError(RuntimeError):
+    """As PyTorch calls it."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OutOfMemoryError("CUDA"),
+        ValueError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 1 bytes."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("OOM when allocating tensor with shape[8]"),
+    ],
+)
+def test_each_backend_has_a_word_for_it(memory: Any, error: Exception) -> None:
+    assert memory.is_out_of_memory(error)
+    assert not memory.is_out_of_memory(ValueError("memory of another kind"))
+
+
+def said(memory: Any, config: EncoderConfig, **options: Any) -> str:
+    model = SimpleNamespace(encoder=SimpleNamespace(config=config), count_params=lambda: 25_000_000)
+    batch = {"ids": np.zeros((64, 512), np.int32)}
+    given = TrainOptions(records="", out=Path(), batch_size=64, accumulate=3, **options)
+    return str(memory.out_of_memory(7, given, model, batch))
+
+
+def test_what_to_lower_and_by_how_much(memory: Any) -> None:
+    told = said(memory, EncoderConfig())
+    assert told.startswith("step 7: out of memory on tensorflow: 64 records of 512 tokens need about 41.")
+    assert "0.4 GB of it for weights" in told
+    needed, half, remat, narrow = (float(number) for number in re.findall(r"about ([0-9.]+) GB", told))
+    assert "--batch-size 32 --accumulate 6" in told
+    for lower in (half, narrow):
+        assert lower == pytest.approx(0.4 + (needed - 0.4) / 2, abs=0.1)
+    assert remat < needed / 4
+
+
+def test_what_is_done_already_is_not_advised(memory: Any) -> None:
+    told = said(memory, EncoderConfig(rematerialize=True), precision="mixed_bfloat16")
+    assert "--remat" not in told
+    assert "--precision" not in told
