@@ -16,6 +16,7 @@ from pipelines.bench.commands import bench  # noqa: E402
 from pipelines.commands.angles import angles  # noqa: E402
 from pipelines.commands.count import count  # noqa: E402
 from pipelines.commands.options import EXIT_CODES, Directory, Invocation, needing  # noqa: E402
+from pipelines.commands.predict import predict  # noqa: E402
 from pipelines.commands.recipe import run  # noqa: E402
 from pipelines.commands.records import inspect, records  # noqa: E402
 from pipelines.commands.score import evaluate, score  # noqa: E402
@@ -23,7 +24,7 @@ from pipelines.commands.train import train  # noqa: E402
 from pipelines.commands.vocab import vocab  # noqa: E402
 from pipelines.errors import DONE, INTERRUPTED, HanmillError, InputError, UsageError  # noqa: E402
 
-JOBS = {"count", "records", "angles"}  # what engines run
+JOBS = {"count", "records", "angles", "predict"}  # what engines run
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Chinese corpora to word counts, vocabularies and records."
@@ -38,6 +39,7 @@ app.command()(inspect)
 app.command(epilog=EXIT_CODES)(angles)
 app.command(epilog=EXIT_CODES)(train)
 app.command(epilog=EXIT_CODES)(run)
+app.command(epilog=EXIT_CODES)(predict)
 app.command(epilog=EXIT_CODES)(score)
 app.command(epilog=EXIT_CODES)(evaluate)
 

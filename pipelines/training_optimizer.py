@@ -73,7 +73,7 @@ def train_step(model: keras.Model, how: TrainingTask, batches: Sequence[Arrays],
     for number in range(accumulate):
         inputs, targets, weights = triples[min(number, len(triples) - 1)]
         scaled = keras.tree.map_structure(np.multiply, weights, factors if number < len(triples) else nothing)
-        loss += float(model.train_on_batch(inputs, targets, sample_weight=scaled))
+        loss += float(model.train_on_batch(inputs, targets, sample_weight=scaled, return_dict=True)["loss"])
         model.reset_metrics()
     return loss / accumulate
 

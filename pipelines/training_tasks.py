@@ -1,6 +1,6 @@
 """What training takes from each task: a model with its head, what of a batch goes into it, and how well it does."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,9 +13,13 @@ from models.heads.text_classification import TextClassification
 from pipelines.batching import VALID, Arrays, Batching, in_order
 from pipelines.datasets import DataSet
 from pipelines.errors import UsageError
-
-Triple = tuple[dict[str, Any], Any, Any]  # inputs by name, targets, weights
-Predict = Callable[[Mapping[str, Any]], Any]  # inputs by name to a model's outputs in NumPy
+from pipelines.inference import Predict
+from pipelines.training_extraction import (
+    TrainEventExtraction,
+    TrainReadingComprehension,
+    TrainRelationExtraction,
+    Triple,
+)
 
 
 class TrainingTask(Protocol):
@@ -103,6 +107,9 @@ def _score_guesses(
 TRAINING_TASKS: Mapping[str, TrainingTask] = {
     "text-classification": _TextClassification(),
     "masked-language-model": _MaskedLanguageModel(),
+    "reading-comprehension": TrainReadingComprehension(),
+    "relation-extraction": TrainRelationExtraction(),
+    "event-extraction": TrainEventExtraction(),
 }
 
 

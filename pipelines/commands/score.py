@@ -47,6 +47,7 @@ def evaluate(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="The task's data, with what is right.", show_default=False)
     ],
+    model: Annotated[Path | None, typer.Option(metavar="RUN", help="Folder of hanmill train.")] = None,
     oracle: Annotated[bool, typer.Option("--oracle", help="Score the file's own gold after it was decoded.")] = False,
     schema: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The task's labels; default: those in FILE.")
@@ -59,9 +60,17 @@ def evaluate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score what decoding makes of a file: with --oracle, of gold itself, the best that a model could do."""
-    if not oracle:
-        raise UsageError("--oracle is missing: what is to be evaluated?")
+    """Score what a model predicts, or with --oracle what decoding makes of gold: the best that a model could do."""
+    if oracle == (model is not None):
+        raise UsageError("what is to be evaluated? --model RUN, or --oracle")
+    if model is not None:
+        if (schema, vocab, max_length) != (None, None, None):
+            raise UsageError("--schema, --vocab, --max-length: only with --oracle; a RUN has its own")
+        with needing("train", command="hanmill evaluate --model"):
+            from pipelines.predict import evaluate as evaluate_model
+
+        _tell(evaluate_model(model, file, task=task.value), as_json)
+        return
     if schema is not None and task is ScoredName.READING_COMPREHENSION:
         raise UsageError("--schema: reading-comprehension has no labels")
     with needing("records", command="hanmill evaluate"):

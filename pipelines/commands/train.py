@@ -13,6 +13,9 @@ from pipelines.progress import tell
 class TrainedName(StrEnum):
     MASKED_LANGUAGE_MODEL = "masked-language-model"
     TEXT_CLASSIFICATION = "text-classification"
+    READING_COMPREHENSION = "reading-comprehension"
+    RELATION_EXTRACTION = "relation-extraction"
+    EVENT_EXTRACTION = "event-extraction"
 
 
 class ScheduleName(StrEnum):

@@ -41,10 +41,13 @@ class Batch:
     encoding: str
     strip_bom: bool = False
 
+    def position(self, document: int) -> tuple[str, int]:
+        """Source and offset of one of the documents."""
+        return self.places[document] if len(self.places) > 1 else self.places[0], int(self.starts[document])
+
     def dead_letter(self, document: int, reason: str) -> DeadLetter:
         """The dead letter of one of the documents."""
-        place = self.places[document] if len(self.places) > 1 else self.places[0]
-        return DeadLetter(place, int(self.starts[document]), reason)
+        return DeadLetter(*self.position(document), reason)
 
     def texts(self, *, errors: Literal["strict", "replace"] = "strict") -> tuple[dict[int, str], Mapping[int, str]]:
         """The documents that can be decoded, and why others cannot, both by number; a line is without its end."""

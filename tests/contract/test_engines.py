@@ -55,6 +55,21 @@ def records(inputs: tuple[str, ...], directory: Path, /, *, shard_bytes: int, ta
     return Records(named, directory, made, splits=splits, shard_bytes=shard_bytes, max_bad_records="50%")
 
 
+def predictions(inputs: tuple[str, ...], directory: Path, /, *, shard_bytes: int, task: str) -> Job:
+    """Of the lines that are rows of the task; all others are bad records."""
+    from pipelines.predict import Predictions
+
+    run = _untrained_run(Path(inputs[0]).parent / task, task)
+    return Predictions.of(inputs, directory, model=run, task=task, shard_bytes=shard_bytes, max_bad_records="100%")
+
+
+@cache
+def _untrained_run(folder: Path, task: str) -> Path:
+    from tests.pipelines.made_runs import untrained_run
+
+    return untrained_run(folder, task)
+
+
 @cache
 def _dictionary_hash() -> str:
     return prepare(None, ())
@@ -68,10 +83,12 @@ JOBS: dict[str, Make] = {
     "records: classification": partial(records, task="text-classification"),
     "records: masked language model": partial(records, task="masked-language-model", max_length=64),
     "records: across documents": partial(records, task="masked-language-model", max_length=64, across=True),
+    "predictions": partial(predictions, task="event-extraction"),
 }
 # Of jobs that do not read the corpus of all formats, with its dead letters.
 OWN_INPUTS: dict[str, tuple[str, ...]] = {"angles": ("40", "2", "3")}
-SLOW_JOBS = {"records: classification", "records: masked language model"}  # what is theirs alone is not in engines
+# What is theirs alone is not in engines; each worker that predicts loads TensorFlow.
+SLOW_JOBS = {"records: classification", "records: masked language model", "predictions"}
 # How to open an engine of so many workers.
 ENGINES: dict[str, Callable[[int], AbstractContextManager[Engine]]] = {
     "local": lambda workers: nullcontext(Local(workers)),

@@ -1,0 +1,61 @@
+"""`hanmill predict`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.commands import options as shared
+from pipelines.commands.score import ScoredName
+
+
+def predict(
+    context: typer.Context,
+    task: Annotated[ScoredName, typer.Argument(metavar="TASK", help="What is predicted.", show_default=False)],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Of the task's format; gold is not read.", show_default=False)
+    ],
+    model: Annotated[Path, typer.Option(metavar="RUN", help="Folder of hanmill train.", show_default=False)],
+    out: shared.Out,
+    engine: shared.Engine = shared.EngineName.LOCAL,
+    workers: shared.Workers = None,
+    scheduler: shared.Scheduler = None,
+    scheduler_file: shared.SchedulerFile = None,
+    tls_ca: shared.TlsCa = None,
+    tls_cert: shared.TlsCert = None,
+    tls_key: shared.TlsKey = None,
+    shard_bytes: shared.ShardBytes = "32MiB",
+    fresh: shared.Fresh = False,
+    max_bad_records: shared.MaxBadRecords = "5%",
+) -> None:
+    """Predict with a trained model: predictions.jsonl, and submission.json as the organisers take it.
+
+    A run that was killed goes on where it stopped. What stands after `--` are pipeline options of --engine beam.
+    """
+    from pipelines.commands.run import run_job, tell_outcome
+    from pipelines.storage.dead_letters import check_limit
+
+    with shared.needing("train", command="hanmill predict"):
+        from pipelines.predict import SUBMISSION, Predictions
+
+    engine_options = shared.engine_options(
+        context,
+        engine,
+        workers=workers,
+        scheduler=scheduler,
+        scheduler_file=scheduler_file,
+        tls_ca=tls_ca,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+    )
+    job = Predictions.of(
+        files,
+        out.absolute(),
+        model=model.absolute(),  # workers may have another working directory
+        task=task.value,
+        shard_bytes=shared.parse_size(shard_bytes, "--shard-bytes"),
+        max_bad_records=check_limit(max_bad_records),
+    )
+    outcome = run_job(context, job, engine_options, work="predict", fresh=fresh, performance_report=False)
+    tell_outcome(out, outcome, made=f"{outcome.manifest['totals']['predictions']:,} predictions")
+    print(f"for the organisers: {out / SUBMISSION}")

@@ -1,0 +1,58 @@
+"""Whatever rows come, a model sees batches of few shapes, and each row gets its own answer."""
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.inference import InBatches
+
+BATCH, LENGTHS = 3, (4, 8, 10)
+
+
+def answers(inputs: Any) -> dict[str, Any]:
+    """Outputs that tell what a row and its neighbours to the left are, and what was asked of it."""
+    ids = inputs["ids"].astype(np.float32)
+    asked = inputs["subjects"].sum(axis=1)[:, None] if "subjects" in inputs else 0
+    sums = ids.cumsum(axis=1)
+    return {"sums": sums + asked, "pairs": np.stack([ids, sums], axis=-1)}
+
+
+def reference(ids: Any, subjects: Any) -> list[Any]:
+    return [np.cumsum(row) + asked.sum() for row, asked in zip(ids, subjects, strict=True)]
+
+
+@given(st.lists(st.lists(st.integers(1, 9), min_size=3, max_size=10), min_size=1, max_size=8), st.randoms())
+def test_each_row_gets_its_own_answer(rows: list[list[int]], random: Any) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def predict(inputs: Any) -> dict[str, Any]:
+        seen.append(inputs["ids"].shape)
+        assert len(inputs["subjects"]) == BATCH
+        return answers(inputs)
+
+    longest = max(map(len, rows))
+    ids = np.array([row + [0] * (longest - len(row)) for row in rows], np.int32)
+    subjects = np.array([[random.randrange(9), random.randrange(9)] for _ in rows], np.int32)
+    made = InBatches(predict, BATCH, LENGTHS)({"ids": ids, "subjects": subjects})
+    assert made["sums"].shape == (len(rows), longest)
+    assert made["pairs"].shape == (len(rows), longest, 2)
+    for number, (row, wanted) in enumerate(zip(rows, reference(ids, subjects), strict=True)):
+        np.testing.assert_array_equal(made["sums"][number, : len(row)], wanted[: len(row)])
+        np.testing.assert_array_equal(made["pairs"][number, : len(row), 0], row)
+    assert set(seen) <= {(BATCH, length) for length in LENGTHS}
+    assert len(seen) == -(-len(rows) // BATCH)
+
+
+def test_rows_of_like_length_go_together() -> None:
+    seen: list[int] = []
+
+    def predict(inputs: Any) -> dict[str, Any]:
+        seen.append(inputs["ids"].shape[1])
+        return answers(inputs)
+
+    lengths = [9, 3, 9, 3, 9, 3]
+    ids = np.array([[1] * length + [0] * (9 - length) for length in lengths], np.int32)
+    InBatches(predict, BATCH, LENGTHS)({"ids": ids})
+    assert seen == [4, 10]

@@ -1,0 +1,122 @@
+"""Predictions: a row for each example, in the order of the input, whatever is wrong with it; and their score."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.errors import BadRecordsError, InputError
+from tests.pipelines.command import hanmill
+from tests.pipelines.made_records import write_lines
+from tests.pipelines.made_runs import rows_of, untrained_run
+from transforms.tasks.task import TASKS
+
+pytest.importorskip("keras")
+NAMES = ("reading-comprehension", "relation-extraction", "event-extraction")
+every_task = pytest.mark.parametrize("name", NAMES)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    return {name: untrained_run(tmp_path_factory.mktemp(name), name) for name in NAMES}
+
+
+def rows(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "predictions.jsonl").read_text("utf-8").splitlines()]
+
+
+def predict(name: str, run: Path, out: Path, *files: Path, **options: Any) -> Any:
+    given = [item for option, value in options.items() for item in (f"--{option.replace('_', '-')}", value)]
+    return hanmill("predict", name, "--model", run, *files, "--out", out, "--workers", 1, *given)
+
+
+@every_task
+def test_a_row_an_example_in_the_order_of_the_input(name: str, runs: dict[str, Path], tmp_path: Path) -> None:
+    gold = write_lines(tmp_path / "gold.json", rows_of(name, 150, seed=3))
+    result = predict(name, runs[name], tmp_path / "out", gold)
+    assert result.code == 0, result.err
+    assert "150 documents" in result.out
+    found = rows(tmp_path / "out")
+    if name == "relation-extraction":
+        assert [row["text"] for row in found] == [row["text"] for row in rows_of(name, 150, seed=3)]
+    else:
+        assert [row["id"] for row in found] == [f"3-{number}" for number in range(150)]
+    said = [row.get("answer") or row.get("spo_list") or row.get("event_list") for row in found]
+    assert sum(map(bool, said)) > 20
+    submission = (tmp_path / "out/submission.json").read_bytes()
+    assert submission == TASKS[name].write(found)
+    scored = hanmill("score", name, tmp_path / "out/submission.json", gold, "--json")
+    told = hanmill("evaluate", name, "--model", runs[name], gold, "--json")
+    assert json.loads(told.out) == {**json.loads(scored.out), "bad_records": 0}
+
+
+def test_what_is_bad_has_a_dead_letter_and_its_place(runs: dict[str, Path], tmp_path: Path) -> None:
+    good = [
+        {"id": f"g{number}", "text": row["text"]} for number, row in enumerate(rows_of("event-extraction", 3, seed=1))
+    ]
+    twice = {**good[0], "id": "g9"}
+    lines = [good[0], {"id": "empty", "text": ""}, good[1], {"id": "none"}, twice, good[2], good[2]]
+    path = write_lines(tmp_path / "rows.json", lines)
+    with path.open("a") as file:
+        file.write("no JSON\n")
+    assert (
+        predict("event-extraction", runs["event-extraction"], tmp_path / "out", path).code == BadRecordsError.exit_code
+    )
+    result = predict("event-extraction", runs["event-extraction"], tmp_path / "out", path, max_bad_records="3")
+    assert result.code == 0, result.err
+    found = rows(tmp_path / "out")
+    assert [row["id"] for row in found] == ["g0", "empty", "g1", "none", "g9", "g2", "g2"]
+    assert found[1] == {"id": "empty", "text": "", "event_list": []}
+    assert found[0]["event_list"] == found[4]["event_list"]
+    assert found[5] == found[6]
+    totals = json.loads((tmp_path / "out/manifest.json").read_text())["totals"]
+    assert (totals["documents"], totals["predictions"], totals["dead_letters"]) == (5, 7, 3)
+    reasons = [json.loads(line)["reason"] for line in (tmp_path / "out/dead_letters.jsonl").read_text().splitlines()]
+    assert reasons[:2] == ["field 'text' is empty", "field 'text' is missing or no str"]
+    assert reasons[2].startswith("not JSON")
+
+
+def test_windows_of_a_question_are_one_row(runs: dict[str, Path], tmp_path: Path) -> None:
+    paragraph = rows_of("reading-comprehension", 1, seed=2)[0]["data"][0]["paragraphs"][0]
+    paragraph["context"] *= 20
+    path = write_lines(tmp_path / "long.json", [{"data": [{"paragraphs": [paragraph]}]}])
+    assert predict("reading-comprehension", runs["reading-comprehension"], tmp_path / "out", path).code == 0
+    assert len(rows(tmp_path / "out")) == 1
+    assert json.loads((tmp_path / "out/manifest.json").read_text())["totals"]["tokens"] > 200
+
+
+def test_again_there_is_nothing_to_do_and_another_model_is_another_output(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    name = "event-extraction"
+    gold = write_lines(tmp_path / "gold.json", rows_of(name, 5, seed=3))
+    assert predict(name, runs[name], tmp_path / "out", gold).code == 0
+    assert "up to date, nothing to do" in predict(name, runs[name], tmp_path / "out", gold).out
+    other = untrained_run(tmp_path / "other", name)
+    (other / "best/score.json").write_text("{}")
+    result = predict(name, other, tmp_path / "out", gold)
+    assert result.code == InputError.exit_code
+    assert "holds a run with other options (model:" in result.err
+
+
+def test_what_is_no_run_of_the_task(runs: dict[str, Path], tmp_path: Path) -> None:
+    gold = write_lines(tmp_path / "gold.json", rows_of("event-extraction", 2, seed=3))
+    result = predict("event-extraction", runs["relation-extraction"], tmp_path / "out", gold)
+    assert (result.code, "a model of relation-extraction, not of event-extraction" in result.err) == (3, True)
+    result = predict("event-extraction", tmp_path, tmp_path / "out", gold)
+    assert (result.code, "no run with weights in best/: name the folder" in result.err) == (3, True)
+    result = hanmill("evaluate", "event-extraction", gold)
+    assert (result.code, "--model RUN, or --oracle" in result.err) == (2, True)
+    result = hanmill("evaluate", "event-extraction", gold, "--model", tmp_path, "--max-length", 64)
+    assert (result.code, "only with --oracle" in result.err) == (2, True)
+
+
+def test_a_damaged_checkpoint_names_its_file(tmp_path: Path) -> None:
+    run = untrained_run(tmp_path / "made", "event-extraction")
+    (run / "best/weights.safetensors").write_bytes(b"damaged")
+    gold = write_lines(tmp_path / "gold.json", rows_of("event-extraction", 2, seed=3))
+    result = predict("event-extraction", run, tmp_path / "out", gold)
+    assert (result.code, "weights.safetensors" in result.err) == (3, True)

@@ -1,0 +1,72 @@
+"""Gold is not read where it is to be predicted: it may be wrong, or missing; what has a name has a place."""
+
+import json
+from typing import Any
+
+import pytest
+
+from pipelines.unlabelled import GOLD, Unlabelled, nothing
+from tests.pipelines.made_records import EVENT, READING, RELATION
+from transforms.tasks.record import BadRecord, Example
+from transforms.tasks.task import TASKS
+from transforms.vocabulary import SPECIAL_TOKENS, Vocabulary
+
+ROWS: dict[str, Any] = {
+    "reading-comprehension": READING, "relation-extraction": RELATION, "event-extraction": EVENT,
+}  # fmt: skip
+
+
+def examples(name: str, row: Any) -> list[Example | BadRecord]:
+    task = TASKS[name](Vocabulary(SPECIAL_TOKENS), 64, {})
+    text = row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)
+    return list(Unlabelled(task).examples(text, ""))
+
+
+def without_gold(value: Any, field: str) -> Any:
+    if isinstance(value, dict):
+        return {name: without_gold(item, field) for name, item in value.items() if name != field}
+    return [without_gold(item, field) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("gold", [None, 7, [{"text": "它不在", "subject": "", "event_type": 3}]])
+def test_gold_may_be_missing_or_wrong(name: str, gold: Any) -> None:
+    bare = without_gold(ROWS[name], GOLD[name])
+    wanted = examples(name, bare)
+    assert len(wanted) == 1
+    assert isinstance(wanted[0], Example)
+    assert wanted[0].gold is None
+    assert examples(name, ROWS[name]) == wanted
+    of = bare["data"][0]["paragraphs"][0]["qas"][0] if name == "reading-comprehension" else bare
+    of[GOLD[name]] = gold
+    assert examples(name, bare) == wanted
+
+
+@pytest.mark.parametrize(
+    ("row", "id", "text"),
+    [
+        ({"id": "e1", "text": ""}, "e1", ""),
+        ({"id": 7}, "7", ""),
+        ({"id": "e1", "text": "\ud800"}, "e1", ""),
+        ({"id": [], "text": "中国"}, "", "中国"),
+    ],
+)
+def test_what_is_wrong_with_a_row_that_has_a_name_leaves_its_place(row: Any, id: str, text: str) -> None:
+    error, example = examples("event-extraction", row)
+    assert isinstance(error, BadRecord)
+    assert isinstance(example, Example)
+    assert (example.texts, example.gold) == ((), {"id": id, "text": text, "event_list": []})
+
+
+@pytest.mark.parametrize("row", ["", "no JSON", "[" * 100_000, "7", {"text": " "}])
+def test_what_has_no_name_is_bad_alone(row: Any) -> None:
+    (error,) = examples("relation-extraction", row)
+    assert isinstance(error, BadRecord)
+
+
+def test_nothing_can_be_scored() -> None:
+    for name, gold in ROWS.items():
+        task = TASKS[name]
+        row = nothing(name, id="q1", text=str(gold.get("text", "")))
+        said = task.read_predictions(task.write([row]))
+        assert task.score(said, task.read_gold(json.dumps(gold).encode()))["f1"] == 0
