@@ -54,16 +54,11 @@ class ShardRecords:
 
     def examples(self, batch: Batch) -> Iterator[tuple[int, Example]]:
         """The examples of a batch, each behind the number of its document; bad ones become dead letters."""
-        errors: Literal["replace", "strict"] = "replace" if self.replace_errors else "strict"
-        decoded = decode(batch.data, batch.offsets, encoding=batch.encoding, errors=errors, strip_bom=batch.strip_bom)
-        self.dead += [batch.dead_letter(document, reason) for document, reason in decoded.failures.items()]
-        whole = decoded.points.tobytes().decode("utf-32-le")
-        bounds = decoded.offsets.tolist()
-        for document, (begin, end) in enumerate(itertools.pairwise(bounds)):
-            if document in decoded.failures:
-                continue
+        texts, dead = texts_of(batch, replace_errors=self.replace_errors)
+        self.dead += dead
+        for document, text in texts:
             try:
-                for example in self.task.examples(whole[begin:end].rstrip("\r\n"), batch.labels[document]):
+                for example in self.task.examples(text, batch.labels[document]):
                     if isinstance(example, BadRecord):
                         self.dead.append(batch.dead_letter(document, str(example)))
                     else:
@@ -95,6 +90,20 @@ class ShardRecords:
             return []
         table = pa.concat_tables(tables)
         return [table.take(pc.sort_indices(table, sort_keys=BY_KEY))]
+
+
+def texts_of(batch: Batch, *, replace_errors: bool) -> tuple[Iterator[tuple[int, str]], list[DeadLetter]]:
+    """The texts of a batch without their newlines, each behind the number of its document, and what is no text."""
+    errors: Literal["replace", "strict"] = "replace" if replace_errors else "strict"
+    decoded = decode(batch.data, batch.offsets, encoding=batch.encoding, errors=errors, strip_bom=batch.strip_bom)
+    whole = decoded.points.tobytes().decode("utf-32-le")
+    bounds = enumerate(itertools.pairwise(decoded.offsets.tolist()))
+    texts = (
+        (document, whole[begin:end].rstrip("\r\n"))
+        for document, (begin, end) in bounds
+        if document not in decoded.failures
+    )
+    return texts, [batch.dead_letter(document, reason) for document, reason in decoded.failures.items()]
 
 
 def held_schema(task: Task) -> Schema:
