@@ -121,6 +121,18 @@ def test_what_a_training_machine_lacks_is_blocked() -> None:
     assert "pyarrow is not on" in on_a_training_machine("import pipelines.storage.tables").stderr
 
 
+def test_predictions_are_scored_on_a_training_machine(tmp_path: Path) -> None:
+    (tmp_path / "gold.json").write_text('{"text": "a", "spo_list": [{"subject": "a", "predicate": "b", "object": {}}]}')
+    program = f"""
+from pathlib import Path
+from pipelines.scores import score_files
+gold = Path({str(tmp_path / "gold.json")!r})
+print(score_files("relation-extraction", gold, gold)["f1"])
+"""
+    ended = on_a_training_machine(program)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "1.0\n", "")
+
+
 def test_records_are_read_on_a_training_machine(tmp_path: Path) -> None:
     """With NumPy and few packages besides: no Arrow, no TensorFlow."""
     source = write_labelled(tmp_path / "a.tsv", numbered(9))

@@ -17,14 +17,17 @@ class ScoredName(StrEnum):
     EVENT_EXTRACTION = "event-extraction"
 
 
+_DATA = "The task's data, with what is right."
 Task = Annotated[ScoredName, typer.Argument(metavar="TASK", help="Whose metric.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON object.")]
 
 
 def score(
     task: Task,
-    predictions: Annotated[Path, typer.Argument(help="What is submitted to the organisers.", show_default=False)],
-    gold: Annotated[Path, typer.Argument(help="The task's data, with what is right.", show_default=False)],
+    predictions: Annotated[
+        Path, typer.Argument(metavar="PREDICTIONS", help="What is submitted to the organisers.", show_default=False)
+    ],
+    gold: Annotated[Path, typer.Argument(metavar="GOLD", help=_DATA, show_default=False)],
     aliases: Annotated[
         Path | None, typer.Option(metavar="FILE", help="DuIE's: a name and what else it is called, with tabs between.")
     ] = None,
@@ -41,7 +44,9 @@ def score(
 
 def evaluate(
     task: Task,
-    file: Annotated[Path, typer.Argument(help="The task's data, with what is right.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The task's data, with what is right.", show_default=False)
+    ],
     oracle: Annotated[bool, typer.Option("--oracle", help="Score the file's own gold after it was decoded.")] = False,
     schema: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The task's labels; default: those in FILE.")

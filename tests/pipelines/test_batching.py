@@ -18,7 +18,21 @@ from pipelines import batching as module
 from pipelines.batching import VALID, Arrays, Batches, Batching, in_order, lengths_of
 from pipelines.datasets import DataSet
 from pipelines.errors import InputError
-from tests.pipelines.made_records import classification, data_set, made, write_labelled
+from pipelines.records import Records
+from pipelines.storage.sources import Reading
+from tests.pipelines.made_records import (
+    EVENT,
+    EVENT_TYPES,
+    PREDICATES,
+    READING,
+    RELATION,
+    classification,
+    data_set,
+    made,
+    task_options,
+    write_labelled,
+    write_lines,
+)
 from transforms.splits import Splits
 from transforms.tasks.record import Record
 
@@ -230,3 +244,28 @@ def test_targets_of_tasks_fit_their_shapes(tmp_path: Path) -> None:
     ((batch, made_of),) = in_order(found, "train", batching)
     assert (batch["label"].shape, batch["label"].tolist()) == ((9,), [record["label"] for record in made_of])
     assert {*batch["label"].tolist()} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("name", ["reading-comprehension", "relation-extraction", "event-extraction"])
+def test_batches_of_tasks_that_extract(tmp_path: Path, name: str) -> None:
+    """From an input to what trains, and from the same records to what is submitted."""
+    rows = {"reading-comprehension": READING, "relation-extraction": RELATION, "event-extraction": EVENT}
+    schemas = {"relation-extraction": PREDICATES, "event-extraction": EVENT_TYPES}
+    schema = write_lines(tmp_path / "schema.json", schemas[name]) if name in schemas else None
+    source = write_lines(tmp_path / "a.json", [rows[name]])
+    reading = Reading(format="document" if name == "reading-comprehension" else "lines")
+    options = task_options(tmp_path, name, schema=schema, max_length=64)
+    made(Records((("", str(source)),), tmp_path / "out", options, reading, Splits(files=1)))
+    opened = DataSet.open(str(tmp_path / "out"))
+    task: Any = opened.task()
+    batching = Batching(task.targets, task.shapes, 2, lengths_of(64))
+    ((batch, found),) = in_order(opened, "train", batching)
+    assert batch.pop(VALID).tolist() == [True, False]
+    length = batch["ids"].shape[1]
+    assert {array: value.shape for array, value in batch.items()} == {
+        array: (2, *shape) for array, shape in task.shapes(length).items()
+    }
+    assert any(value[0].any() for array, value in batch.items() if array not in ("ids", "segments"))
+    submitted = task.write(task.decode(found, task.perfect(found)))
+    score = task.score(task.read_predictions(submitted), task.read_gold(source.read_bytes()))
+    assert set(score.values()) == {1.0}

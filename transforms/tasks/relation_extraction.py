@@ -9,7 +9,6 @@ import numpy as np
 from transforms.tasks.json_input import json_lines, json_object, one_text, text_field, write_lines
 from transforms.tasks.model import CERTAIN, Arrays, ByIds, Model, padded
 from transforms.tasks.pointers import (
-    Bools,
     Floats,
     Numbers,
     pointed,
@@ -106,17 +105,17 @@ class RelationExtraction:
         The first token is drawn among those of all subjects, the last among those behind it: where that is a subject of
         two halves it has no object, and a model learns so. Without a subject it is [CLS], 0 to 0.
         """
-        spans, whole, _ = self._gold(record)
-        subjects = np.unique(spans[whole[:, 0], 0], axis=0)
-        subject = np.zeros(2, np.int64)
-        if len(subjects):
-            subject[0] = rng.choice(subjects[:, 0])
-            subject[1] = rng.choice(subjects[subjects[:, 1] >= subject[0], 1])
+        gold = self._gold(record)
+        tokens, subject = len(record["ids"]), [0, 0]
+        if subjects := sorted(set(map(tuple, gold.subjects.tolist()))):
+            subject[0] = subjects[rng.integers(len(subjects))][0]
+            ends = [end for _, end in subjects if end >= subject[0]]
+            subject[1] = ends[rng.integers(len(ends))]
         return {
             "ids": record["ids"].astype(np.int32),
-            "subject_pointers": self._subjects(record),
-            "subject": subject.astype(np.int32),
-            "object_pointers": self._objects(record, subject),
+            "subject_pointers": gold.subject_pointers(tokens),
+            "subject": np.array(subject, np.int32),
+            "object_pointers": gold.object_pointers(subject, tokens, kinds=len(self.labels["predicates"])),
         }
 
     def shapes(self, length: int) -> dict[str, tuple[int, ...]]:
@@ -124,22 +123,13 @@ class RelationExtraction:
         objects = (length, len(self.labels["predicates"]), 2)
         return {"ids": (length,), "subject_pointers": (length, 2), "subject": (2,), "object_pointers": objects}
 
-    def _gold(self, record: Record) -> tuple[Numbers, Bools, Numbers]:
-        """Tokens of subjects and objects [n, 2, 2], which of them lie wholly inside [n, 2], and labels [n]."""
-        begins, ends = (np.stack([record[f"{part}_{edge}"] for part in PARTS], axis=1) for edge in ("begins", "ends"))
+    def _gold(self, record: Record) -> "_Gold":
+        begins, ends = (np.concatenate([record[f"{part}_{edge}"] for part in PARTS]) for edge in ("begins", "ends"))
         spans, whole = token_spans(record, begins, ends)
-        return spans, whole, np.asarray(record["predicates"], np.int64)
-
-    def _subjects(self, record: Record) -> Floats:
-        spans, whole, labels = self._gold(record)
-        spans, labels = spans[whole[:, 0], 0], np.zeros_like(labels[whole[:, 0]])
-        return pointers(spans, labels, tokens=len(record["ids"]), kinds=1)[:, 0]
-
-    def _objects(self, record: Record, subject: Numbers) -> Floats:
-        spans, whole, labels = self._gold(record)
-        chosen = whole.all(axis=1) & (spans[:, 0] == subject).all(axis=1)
-        kinds = len(self.labels["predicates"])
-        return pointers(spans[chosen, 1], labels[chosen], tokens=len(record["ids"]), kinds=kinds)
+        (subjects, objects), (known, both) = spans.reshape(2, -1, 2), whole.reshape(2, -1)
+        both = known & both
+        labels = np.asarray(record["predicates"], np.int64)
+        return _Gold(subjects[known], subjects[both], objects[both], labels[both])
 
     def decode(
         self, records: Sequence[Record], model: Model, *, subject_threshold: float = 0.4, object_threshold: float = 0.4
@@ -186,8 +176,12 @@ class RelationExtraction:
             logits = np.full((rows, tokens, *shape), -CERTAIN, np.float32)
             for row, ids in enumerate(inputs["ids"]):
                 for record in known[ids]:
-                    found = self._subjects(record) if asked is None else self._objects(record, asked[row])
-                    logits[row, : len(found)][found > 0] = CERTAIN
+                    gold, size = self._gold(record), len(record["ids"])
+                    if asked is None:
+                        found = gold.subject_pointers(size)
+                    else:
+                        found = gold.object_pointers(asked[row].tolist(), size, kinds=shape[0])
+                    logits[row, :size][found > 0] = CERTAIN
             return {"subjects" if asked is None else "objects": logits}
 
         return model
@@ -205,6 +199,23 @@ class RelationExtraction:
             for part in PARTS:
                 label = f"{group} {names[predicate]} {part}"
                 yield int(record[f"{part}_begins"][place]), int(record[f"{part}_ends"][place]), label
+
+
+@dataclass(frozen=True, slots=True)
+class _Gold:
+    """Tokens [n, 2] of what lies wholly in a record: all `subjects`; of triples `heads`, `objects` and `labels`."""
+
+    subjects: Numbers
+    heads: Numbers
+    objects: Numbers
+    labels: Numbers
+
+    def subject_pointers(self, tokens: int) -> Floats:
+        return pointers(self.subjects, np.zeros(len(self.subjects), np.int64), tokens=tokens, kinds=1)[:, 0]
+
+    def object_pointers(self, subject: Sequence[int], tokens: int, *, kinds: int) -> Floats:
+        chosen = (self.heads == subject).all(axis=1)
+        return pointers(self.objects[chosen], self.labels[chosen], tokens=tokens, kinds=kinds)
 
 
 def combined(text: str, slots: Mapping[str, Sequence[Span]]) -> list[dict[str, str]]:

@@ -38,10 +38,11 @@ def score(predictions: Triples, gold: Triples, *, aliases: Aliases | None = None
     known = aliases or {}
     said = right = true = found = 0
     for text, triples in gold.items():
-        given, wanted = _distinct(predictions.get(text, ()), known), _distinct(triples, known)
+        every, wanted = predictions.get(text, ()), _distinct(triples, known)
+        given = _distinct(every, known)
         said, true = said + len(given), true + len(wanted)
         right += sum(_stands_in(triple, wanted, known) for triple in given)
-        found += sum(_stands_in(triple, given, known) for triple in wanted)
+        found += sum(_stands_in(triple, every, known) for triple in wanted)  # aliases of aliases may be no aliases
     return rates(right, said, found, true)
 
 

@@ -1,0 +1,49 @@
+"""`hanmill score` and `hanmill evaluate`: what is printed for whom."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.pipelines.command import hanmill
+from tests.pipelines.made_records import EVENT, READING, RELATION, write_lines, write_vocabulary
+
+
+def test_scores_for_programs_and_for_people(tmp_path: Path) -> None:
+    gold = write_lines(tmp_path / "gold.json", [RELATION])
+    said = write_lines(tmp_path / "said.json", [{**RELATION, "spo_list": RELATION["spo_list"][:1]}])  # type: ignore[index]
+    found = hanmill("score", "relation-extraction", said, gold, "--json")
+    assert (found.code, json.loads(found.out)) == (0, {"precision": 1.0, "recall": 0.5, "f1": 2 / 3})
+    assert hanmill("score", "relation-extraction", said, gold).out == "precision 1.0000  recall 0.5000  f1 0.6667\n"
+
+
+def test_the_oracle(tmp_path: Path) -> None:
+    gold, vocabulary = write_lines(tmp_path / "gold.json", [READING]), write_vocabulary(tmp_path / "v.txt")
+    found = hanmill("evaluate", "reading-comprehension", "--oracle", gold, "--json")
+    assert (found.code, json.loads(found.out)) == (0, {"f1": 1.0, "exact_match": 1.0, "bad_records": 0})
+    lost = {**EVENT, "id": "e2", "text": "北京"}
+    gold = write_lines(tmp_path / "gold.json", [EVENT, lost])
+    found = hanmill("evaluate", "event-extraction", gold, "--oracle", "--vocab", vocabulary, "--max-length", 20)
+    first, second = found.out.splitlines()
+    assert first == "precision 1.0000  recall 0.5000  f1 0.6667  bad records 1"
+    assert second.startswith(f"  {gold}, byte ")
+    assert second.endswith(": trigger '发' does not stand in the text, at offset 6 or elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["score", "event-extraction", "a", "b", "--aliases", "c"], 2, "--aliases: event-extraction has none"),
+        (["score", "event-extraction", "a", "b"], 3, "a: No such file or directory"),
+        (["evaluate", "event-extraction", "a"], 2, "--oracle is missing"),
+        (["evaluate", "event-extraction", "--oracle", "a"], 3, "a: "),
+        (["evaluate", "reading-comprehension", "--oracle", "a", "--schema", "b"], 2, "--schema: reading-compr"),
+    ],
+)
+def test_what_cannot_be_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = hanmill(*arguments)
+    assert found.code == code
+    assert found.err.startswith(f"hanmill: {message}")
