@@ -151,7 +151,7 @@ class BuildKnowledgeBase:
     ) -> File:
         header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
         with attempt(self.directory / f"{stem}-{name}.npy") as file:
-            np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type]
+            np.lib.format.write_array_header_1_0(file, header)
             for piece in pieces:
                 file.write(np.ascontiguousarray(piece).view(np.uint8))
         return File(f"{stem}-{name}.npy", file.sha256, file.size, shape[0])

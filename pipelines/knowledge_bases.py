@@ -17,7 +17,7 @@ def knowledge_base_hash(directory: Path) -> str:
     if manifest is None:
         raise InputError(f"{directory}: no finished knowledge base there: run hanmill kb build")
     if manifest.get("job") != NAME:
-        raise InputError(f"{directory}: no knowledge base but the output of {manifest.get('job')}: see hanmill kb build")
+        raise InputError(f"{directory}: holds no knowledge base but the output of {manifest.get('job')}")
     return digest([(part["name"], part["sha256"]) for part in manifest["parts"]])
 
 

@@ -45,8 +45,8 @@ class KnowledgeBase:
     """Entities by number, in the order of their ids; names by number, in the order of their characters.
 
     `codes`, `nodes`: a `DoubleArray` over the names; `names`: int32 [cells], the name that ends at a node, or -1.
-    `candidates`: int32, the entities of name i up to `candidate_ends[i + 1]`. `ids`, `descriptions`, `objects`: UTF-8 as
-    uint8, those of entity i up to `id_ends[i + 1]` and so on, int64; objects with newlines between them.
+    `candidates`: int32, the entities of name i up to `candidate_ends[i + 1]`. `ids`, `descriptions`, `objects`: UTF-8
+    as uint8, those of entity i up to `id_ends[i + 1]` and so on, int64; objects with newlines between them.
     """
 
     codes: npt.NDArray[np.uint32]
@@ -85,15 +85,13 @@ class KnowledgeBase:
         return _item(self.ids, self.id_ends, entity).decode()
 
     def description(self, entity: int) -> str:
-        """What is said of an entity, lowered: a line for each fact, as `predicate：object`."""
+        """What is said of an entity, lowered: a line for its names and one for each fact, as `predicate：object`."""
         return _item(self.descriptions, self.description_ends, entity).decode()
 
     def objects_of(self, entity: int) -> list[str]:
         """The short objects of an entity's facts, lowered, longest first."""
-        return _item(self.objects, self.object_ends, entity).decode().split("\n") if self._has_objects(entity) else []
-
-    def _has_objects(self, entity: int) -> bool:
-        return bool(self.object_ends[entity] < self.object_ends[entity + 1])
+        joined = _item(self.objects, self.object_ends, entity).decode()
+        return joined.split("\n") if joined else []
 
     def find(self, names: Sequence[str]) -> Numbers:
         """The numbers of names, in any case and with or without 《》, int64 [n], -1 for what is none."""

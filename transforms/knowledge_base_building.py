@@ -1,4 +1,4 @@
-"""How a knowledge base is made: entities from lines of CCKS2019's `kb_data`, and the arrays of names and of the store."""
+"""How a knowledge base is made: entities from lines of CCKS2019's `kb_data`, arrays of their names and of the rest."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,15 +30,15 @@ class Entity:
 def read_entity(text: str) -> Entity:
     """The entity of a line of `kb_data`; raises BadRecord.
 
-    Its description has a line for each fact and one for its names, lowered (kexue.fm 6919). What is short among the
-    objects is lowered too, as the texts are in which it is looked for.
+    Its description has a line for its names, first as what is read of it may be cut off, and one for each fact, lowered
+    (kexue.fm 6919). What is short among the objects is lowered too, as the texts are in which it is looked for.
 
     >>> facts = '[{"predicate": "义项描述", "object": "列车"}]'
     >>> entity = read_entity('{"subject_id": "7", "subject": "晨星", "alias": ["Mercury"], "data": %s}' % facts)
     >>> entity.names, entity.objects
     (('晨星', 'mercury'), ('列车',))
     >>> entity.description
-    '义项描述：列车\\n名称：晨星、mercury'
+    '名称：晨星、mercury\\n义项描述：列车'
     """
     row = json_object(text)
     identifier = id_field(row, "subject_id")
@@ -50,7 +50,7 @@ def read_entity(text: str) -> Entity:
     facts = [_fact(item, f"data, item {number}: ") for number, item in enumerate(gold_field(row, "data") or ())]
     called = list(dict.fromkeys(filter(None, (lowered(name.strip()) for name in said))))
     lines = [f"{predicate}：{value}" for predicate, value in facts]
-    description = lowered("\n".join([*lines, f"名称：{'、'.join(called)}"]))
+    description = lowered("\n".join([f"名称：{'、'.join(called)}", *lines]))
     short = dict.fromkeys(lowered(value) for _, value in facts if 0 < len(value) <= SHORT and "\n" not in value)
     try:
         if b"\0" in "".join([description, identifier]).encode():

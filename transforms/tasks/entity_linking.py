@@ -14,7 +14,6 @@ from transforms.tasks.entity_linking_features import (
     HITS,
     Pair,
     description_ids,
-    description_of,
     gold_spans,
     match_features,
     pair_features,
@@ -145,13 +144,13 @@ class EntityLinking:
         return spans[kept], [(said[place], record["entities"][place]) for place in np.flatnonzero(kept)]
 
     def _pair(self, record: Record, matches: Matches, span: Sequence[int], entity: int) -> Pair:
-        description, objects = description_of(self._known.knowledge_base, entity)
+        known = self._known.knowledge_base
         return pair_features(
             record,
             matches,
             span,
-            description,
-            objects,
+            known.description(entity),
+            known.objects_of(entity),
             vocabulary=self.vocabulary,
             length=self.description_length,
         )

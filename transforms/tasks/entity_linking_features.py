@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from transforms.knowledge_base import KnowledgeBase, Matches, lowered
+from transforms.knowledge_base import Matches, lowered
 from transforms.tasks.pointers import Floats, Numbers, token_spans
 from transforms.tasks.record import Record
 from transforms.vocabulary import Vocabulary
@@ -46,7 +46,7 @@ def pair_features(
     vocabulary: Vocabulary,
     length: int,
 ) -> Pair:
-    """The features of a pair: `span`, the mention's first and last token; `length`, of the description, in characters."""
+    """The features of a pair. `span`: first and last token of the mention. `length`: of the description, in characters."""
     text = lowered(record["text"])
     table = np.zeros((len(record["ids"]), HITS), np.float32)
     inside = record["begins"] < record["ends"]
@@ -68,11 +68,6 @@ def description_ids(description: str, *, vocabulary: Vocabulary, length: int) ->
     """The ids of a description's first characters, int32 [at most length]; unknown where one is no token."""
     points = np.frombuffer(description[:length].encode("utf-32-le"), np.uint32)
     return vocabulary.character_ids[points]
-
-
-def description_of(knowledge_base: KnowledgeBase, entity: int) -> tuple[str, list[str]]:
-    """What is said of an entity, and its short objects."""
-    return knowledge_base.description(entity), knowledge_base.objects_of(entity)
 
 
 def _mark(record: Record, column: Floats, places: Sequence[tuple[int, int]]) -> None:
