@@ -119,29 +119,36 @@ class BuildKnowledgeBase:
         Raises InputError for a damaged run.
         """
         stem = f"{PARTS}/{reduce_fingerprint(partition, entries)}"
-        runs = [table for entry in entries for table in read_run(self.directory, entry.files[partition])]
-        table = pa.concat_tables([_COLUMNS[partition].empty_table(), *runs])
-        del runs
-        order, dead = _in_order(table.select([name for name, _ in _KEY]))
+        names = [name for name, _ in _KEY]
+        keys = [table.select(names) for table in self._tables(partition, entries)]
+        order, dead = _in_order(pa.concat_tables([_COLUMNS[partition].empty_table().select(names), *keys]))
+        del keys
+        letters = None
         if partition == _NAMES:
-            files = self._write_names(stem, table, order)
-            entry = Entry(stem.rpartition("/")[2], tuple(files), {"entities": len(order)})
+            files = tuple(self._write_names(stem, entries, order))
         else:
-            files = self._write_store(stem, table, order)
+            files = tuple(self._write_store(stem, entries, order))
             letters = write_dead_letters(self.directory, f"{stem}.dead.jsonl", dead)
-            entry = Entry(stem.rpartition("/")[2], tuple(files), {"entities": len(order)}, dead_letters=letters)
+        entry = Entry(stem.rpartition("/")[2], files, {"entities": len(order)}, dead_letters=letters)
         write_entry(self.directory / PARTS, entry)
         return entry
 
-    def _write_names(self, stem: str, table: pa.Table, order: npt.NDArray[np.int64]) -> Iterator[File]:
-        names = table["names"].take(pa.array(order)).combine_chunks()
+    def _tables(self, partition: int, entries: Sequence[Entry]) -> Iterator[pa.Table]:
+        """What is held for a partition, one piece at a time: all of it would not be small."""
+        for entry in entries:
+            yield from read_run(self.directory, entry.files[partition])
+
+    def _write_names(self, stem: str, entries: Sequence[Entry], order: npt.NDArray[np.int64]) -> Iterator[File]:
+        kind = _COLUMNS[_NAMES].field("names").type
+        pieces = [chunk for table in self._tables(_NAMES, entries) for chunk in table["names"].chunks]
+        names = pa.chunked_array(pieces, kind).take(pa.array(order)).combine_chunks()
         entities = pc.list_parent_indices(names).to_numpy()
         for name, array in name_arrays(names.flatten().to_pylist(), entities).items():
             yield self._write(stem, name, array.dtype, array.shape, [array])
 
-    def _write_store(self, stem: str, table: pa.Table, order: npt.NDArray[np.int64]) -> Iterator[File]:
+    def _write_store(self, stem: str, entries: Sequence[Entry], order: npt.NDArray[np.int64]) -> Iterator[File]:
         for place, column in enumerate(("id", "description", "objects")):
-            texts = _texts(table[column], order)
+            texts = _texts((table[column] for table in self._tables(_STORE, entries)), order)
             ends, size = texts.ordered_ends, int(texts.ordered_ends[-1]) + 1
             yield self._write(stem, ENTITIES[2 * place], np.dtype("u1"), (size,), texts.pieces())
             yield self._write(stem, ENTITIES[2 * place + 1], ends.dtype, ends.shape, [ends])
@@ -231,20 +238,16 @@ def _in_order(keys: pa.Table) -> tuple[npt.NDArray[np.int64], list[DeadLetter]]:
     return order[firsts], dead
 
 
-def _texts(column: pa.ChunkedArray, order: npt.NDArray[np.int64]) -> Texts:
-    """The bytes of a column of strings, in one array."""
-    sizes = pc.binary_length(column).to_numpy().astype(np.int64)
-    ends = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    data, at = np.empty(int(ends[-1]), np.uint8), 0
-    for chunk in column.chunks:
+def _texts(columns: Iterable[pa.ChunkedArray], order: npt.NDArray[np.int64]) -> Texts:
+    """The bytes of strings, in one array."""
+    data, sizes = bytearray(), [np.zeros(1, np.int64)]
+    for chunk in (chunk for column in columns for chunk in column.chunks if len(chunk)):
         _, bounds, buffer = chunk.buffers()
-        if buffer is None or not len(chunk):
-            continue
         offsets = np.frombuffer(bounds, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
-        piece = np.frombuffer(buffer, np.uint8)[offsets[0] : offsets[-1]]
-        data[at : at + len(piece)] = piece
-        at += len(piece)
-    return Texts(data, ends, order)
+        sizes.append(np.diff(offsets))
+        if buffer is not None:
+            data += memoryview(buffer)[offsets[0] : offsets[-1]]
+    return Texts(np.frombuffer(data, np.uint8), np.cumsum(np.concatenate(sizes)), order)
 
 
 @functools.cache

@@ -92,7 +92,7 @@ class EntityLinking(keras.Model):
 
 
 class Reader(keras.layers.Layer):
-    """A bidirectional LSTM of two halves of `size`: (batch, length, features) to (batch, length, size), 0 at padding."""
+    """An LSTM in both directions, half of `size` each: (batch, length, features) to (batch, length, size), 0 at padding."""
 
     def __init__(self, size: int, *, name: str, dtype: Any) -> None:
         super().__init__(name=name, dtype=dtype)

@@ -46,7 +46,7 @@ def pair_features(
     vocabulary: Vocabulary,
     length: int,
 ) -> Pair:
-    """The features of a pair. `span`: first and last token of the mention. `length`: of the description, in characters."""
+    """The features of a pair. `span`: first and last token of the mention. `length`: of the description, characters."""
     text = lowered(record["text"])
     table = np.zeros((len(record["ids"]), HITS), np.float32)
     inside = record["begins"] < record["ends"]
