@@ -92,7 +92,10 @@ class EntityLinking(keras.Model):
 
 
 class Reader(keras.layers.Layer):
-    """An LSTM in both directions, half of `size` each: (batch, length, features) to (batch, length, size), 0 at padding."""
+    """An LSTM in both directions, half of `size` each: (batch, length, features) to (batch, length, size).
+
+    States of padding are 0.
+    """
 
     def __init__(self, size: int, *, name: str, dtype: Any) -> None:
         super().__init__(name=name, dtype=dtype)
