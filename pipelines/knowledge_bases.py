@@ -30,7 +30,7 @@ def open_knowledge_base(directory: Path) -> KnowledgeBase:
 def _open(directory: Path, content_hash: str) -> KnowledgeBase:
     try:
         return KnowledgeBase.open(directory)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise InputError(
             f"{directory}: not as {MANIFEST} says ({error}): hanmill verify tells more; run hanmill kb build again"
         ) from error

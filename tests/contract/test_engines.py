@@ -21,13 +21,14 @@ from pipelines.engines.dask import Dask
 from pipelines.engines.job import Engine, Job
 from pipelines.engines.local import Local
 from pipelines.engines.options import EngineOptions
+from pipelines.knowledge_base import BuildKnowledgeBase
 from pipelines.records import Records
 from pipelines.run import Outcome, run
 from pipelines.storage.manifest import CONFIGURATION, MANIFEST, SHARDS, listed, read_manifest, verify
 from pipelines.tally import prepare
 from pipelines.task_options import TaskOptions
 from pipelines.word_count import WordCount
-from tests.contract.conftest import VOCABULARY
+from tests.contract.conftest import KB_DATA, VOCABULARY
 from transforms.splits import Splits
 
 
@@ -55,6 +56,11 @@ def records(inputs: tuple[str, ...], directory: Path, /, *, shard_bytes: int, ta
     return Records(named, directory, made, splits=splits, shard_bytes=shard_bytes, max_bad_records="50%")
 
 
+def knowledge_base(inputs: tuple[str, ...], directory: Path, /, *, shard_bytes: int) -> Job:
+    source = Path(inputs[0]).with_name(KB_DATA)
+    return BuildKnowledgeBase((str(source),), directory, shard_bytes=shard_bytes, max_bad_records="50%")
+
+
 @cache
 def _dictionary_hash() -> str:
     return prepare(None, ())
@@ -67,6 +73,7 @@ JOBS: dict[str, Make] = {
     "angles": random_angles,
     "records: classification": partial(records, task="text-classification"),
     "records: masked language model": partial(records, task="masked-language-model", max_length=64),
+    "knowledge base": knowledge_base,
     "records: across documents": partial(records, task="masked-language-model", max_length=64, across=True),
 }
 # Of jobs that do not read the corpus of all formats, with its dead letters.

@@ -1,5 +1,6 @@
 """Names in texts: every match against a plain search, the best paths against all paths, the store by id."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def test_maximum_matches_are_a_cheapest_way(names: set[str], texts: list[str]) -
     found = spans(named(*names).maximum_matches(texts))
     for row, text in enumerate(texts):
         taken = [(begin, end) for number, begin, end in found if number == row]
-        assert all(first[1] <= second[0] for first, second in zip(taken, taken[1:], strict=False))
+        assert all(first[1] <= second[0] for first, second in itertools.pairwise(taken))
         matches = plain_matches(text, list(names))
         assert set(taken) <= set(matches)
         assert price(len(text), taken) == best_price(len(text), matches)

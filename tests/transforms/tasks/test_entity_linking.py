@@ -204,18 +204,17 @@ def test_gold_comes_back() -> None:
     assert list(LINKING.read_predictions(LINKING.write([row]))) == [("3", TEXT)]
 
 
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["晨星", "发车", "晨星号"]), st.sampled_from(["7", "8", "9", "90001", "5", "NIL"]))
-    )
-)
+NAMES = {"晨星": ("7", "8"), "发车": ("9",), "晨星号": ("90001",)}
+
+
+@given(st.lists(st.tuples(st.sampled_from([*NAMES]), st.sampled_from(["7", "8", "9", "90001", "5", "NIL"]))))
 def test_a_perfect_model_finds_what_candidates_allow(parts: list[tuple[str, str]]) -> None:
     text, gold, wanted = "点", [], []
-    for said, one in parts:
-        gold.append(mention(said, str(len(text)), one))
-        if one in {"晨星": ("7", "8"), "发车": ("9",), "晨星号": ("90001",)}[said]:
-            wanted.append({"mention": said, "offset": str(len(text)), "kb_id": one})
-        text += said + "几"
+    for name, one in parts:
+        gold.append(mention(name, str(len(text)), one))
+        if one in NAMES[name]:
+            wanted.append({"mention": name, "offset": str(len(text)), "kb_id": one})
+        text += name + "几"
     (row,) = oracle(a_long_task(), [record_of(a_long_task(), line(text=text, mention_data=gold))])
     assert row["mention_data"] == wanted
 
@@ -238,9 +237,8 @@ class Scripted:
 
     def __init__(self, *places: tuple[int, int], worth: dict[str, float]) -> None:
         self.places, self.asked = places, list[Any]()
-        self.worth = {
-            description_ids(said, vocabulary=VOCABULARY, length=99).tobytes(): one for said, one in worth.items()
-        }
+        ids = {text: description_ids(text, vocabulary=VOCABULARY, length=99) for text in worth}
+        self.worth = {ids[text].tobytes(): logit for text, logit in worth.items()}
 
     def __call__(self, inputs: Any) -> Any:
         self.asked.append({name: value.shape for name, value in inputs.items()})

@@ -56,7 +56,8 @@ def test_candidates() -> None:
 def test_statistics_are_kept_as_json() -> None:
     records = [record("晨星发车", ("晨星", "2"))] * 5
     made = Statistics.of(records, BASE)
-    assert made.left_out and made.links
+    assert made.left_out
+    assert made.links
     assert Statistics.of_json(json.loads(json.dumps(made.as_json()))) == made
 
 
