@@ -63,7 +63,7 @@ class KnowledgeBase:
 
     @staticmethod
     def open(directory: Path) -> "KnowledgeBase":
-        """Maps the files `<array>.npy` of a folder; raises OSError, EOFError or ValueError for what is not there or damaged."""
+        """Maps the files `<array>.npy` of a folder; raises OSError, EOFError or ValueError for damaged ones."""
         return KnowledgeBase.of({name: np.load(directory / f"{name}.npy", mmap_mode="r") for name in ARRAYS})
 
     @staticmethod
