@@ -29,7 +29,7 @@ SCHEMA = Path("schema.json")
         ("entity-linking", {"schema": SCHEMA}, "--schema: entity-linking has no labels; only relation-extraction, "),
         ("masked-language-model", {"schema": SCHEMA}, "--schema: masked-language-model has no labels"),
         ("text-classification", {"stride": 3}, "--stride: text-classification has no windows"),
-        ("event-extraction", {"schema": SCHEMA, "knowledge_base": Path("kb")}, "--kb: event-extraction has no entities"),
+        ("event-extraction", {"schema": SCHEMA, "knowledge_base": SCHEMA}, "--kb: event-extraction has no entities"),
         ("entity-linking", {"known_ids": True}, "--known-ids: known to what? name a knowledge base with --kb DIR"),
         ("entity-linking", {"across": True}, "--across-documents: entity-linking packs nothing"),
         ("entity-linking", {"max_length": 7}, "--max-length 7: between 8 and 65,536 tokens"),
