@@ -15,6 +15,7 @@ import typer  # noqa: E402  the clock starts before the imports, as a user's doe
 from pipelines.bench.commands import bench  # noqa: E402
 from pipelines.commands.angles import angles  # noqa: E402
 from pipelines.commands.count import count  # noqa: E402
+from pipelines.commands.kb import kb  # noqa: E402
 from pipelines.commands.options import EXIT_CODES, Directory, Invocation, needing  # noqa: E402
 from pipelines.commands.predict import predict  # noqa: E402
 from pipelines.commands.recipe import run  # noqa: E402
@@ -24,12 +25,13 @@ from pipelines.commands.train import train  # noqa: E402
 from pipelines.commands.vocab import vocab  # noqa: E402
 from pipelines.errors import DONE, INTERRUPTED, HanmillError, InputError, UsageError  # noqa: E402
 
-JOBS = {"count", "records", "angles", "predict"}  # what engines run
+JOBS = {"count", "records", "angles", "kb", "predict"}  # what engines run
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Chinese corpora to word counts, vocabularies and records."
 )
 app.add_typer(bench, name="bench")
+app.add_typer(kb, name="kb")
 
 
 app.command(epilog=EXIT_CODES)(count)

@@ -53,8 +53,8 @@ class ShardRecords:
 
     def examples(self, batch: Batch) -> Iterator[tuple[int, Example]]:
         """The examples of a batch, each behind the number of its document; bad ones become dead letters."""
-        texts, failures = batch.texts(errors="replace" if self.replace_errors else "strict")
-        self.dead += [batch.dead_letter(document, reason) for document, reason in failures.items()]
+        texts, failures = batch.texts(replace_errors=self.replace_errors)
+        self.dead += failures
         for document, text in texts.items():
             try:
                 for example in self.task.examples(text, batch.labels[document]):

@@ -183,8 +183,7 @@ class Isotropy:
         texts: list[str] = []
         for batch in read_batches(list(map(whole, discover((self.texts,), Reading()))), Reading()):
             found, failures = batch.texts()
-            dead = [*batch.dead, *(batch.dead_letter(number, reason) for number, reason in failures.items())]
-            if dead:
+            if dead := [*batch.dead, *failures]:
                 raise InputError(f"{dead[0].source}: at {dead[0].offset:,}: {dead[0].reason}: mend or remove it")
             texts += found.values()
         return sentence_vectors(Path(self.embeddings), texts, layer=self.layer)

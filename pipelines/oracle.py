@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 from pipelines.datasets import read_record
 from pipelines.errors import InputError
 from pipelines.examples import ShardRecords
+from pipelines.knowledge_bases import open_knowledge_base
+from pipelines.linking import beside, made_knowledge_base
 from pipelines.scores import read_with
 from pipelines.storage.batches import DeadLetter
 from pipelines.storage.readers import read_batches
@@ -21,6 +23,8 @@ from pipelines.storage.shards import whole
 from pipelines.storage.sources import Reading, discover
 from pipelines.task_options import read_labels, read_vocabulary
 from transforms.splits import Splits
+from transforms.tasks.entity_linking import EntityLinking
+from transforms.tasks.entity_linking_candidates import Candidates, Statistics
 from transforms.tasks.record import Kind, Record
 from transforms.tasks.task import TASKS, Extraction
 from transforms.tfrecord import frame, read_frames
@@ -28,6 +32,7 @@ from transforms.vocabulary import SPECIAL_TOKENS, Vocabulary
 from transforms.wordpiece import WordPiece
 
 _AT_ONCE = 32  # examples
+_MADE_OF = {EntityLinking.name: "0123456789"}  # what descriptions in a made knowledge base are made of
 _HELD_OUT = Splits((("dev", 1.0),), files=1)
 
 
@@ -41,9 +46,16 @@ class Oracle:
 
     @staticmethod
     def of(
-        name: str, path: Path, *, schema: Path | None = None, vocabulary: Path | None = None, max_length: int = 0
+        name: str,
+        path: Path,
+        *,
+        schema: Path | None = None,
+        vocabulary: Path | None = None,
+        knowledge_base: Path | None = None,
+        max_length: int = 0,
     ) -> "Oracle":
-        """Raises InputError. Without `schema` labels are those of the file, without `vocabulary` tokens its characters.
+        """Raises InputError. Without `schema` labels are those of the file, without `vocabulary` tokens its characters,
+        without `knowledge_base` entities its own.
 
         `max_length`: in tokens, 0 for the task's own.
         """
@@ -59,7 +71,8 @@ class Oracle:
         words = read_vocabulary(vocabulary) if vocabulary is not None else None
         if words is None:
             _, reader = open_task(Vocabulary(SPECIAL_TOKENS), {})
-            words = characters(text for batch in batches for _, made in reader.examples(batch) for text in made.texts)
+            texts = (text for batch in batches for _, made in reader.examples(batch) for text in made.texts)
+            words = characters(itertools.chain(texts, _MADE_OF.get(name, ())))
         task, made = open_task(words, {} if schema is None else read_labels(name, schema))
         for batch in batches:
             made.add(batch, split="")
@@ -67,7 +80,11 @@ class Oracle:
         if not found:
             raise InputError(f"{path}: no example in it" + "".join(f": {letter.reason}" for letter in made.dead[:1]))
         task = replace(task, labels=task.labels or _labels(task, found[0]))
-        return Oracle(task, b"".join(frame(encode_table(found[0], task.schema, task.labels))), made.dead)
+        oracle = Oracle(task, b"".join(frame(encode_table(found[0], task.schema, task.labels))), made.dead)
+        if name != EntityLinking.name:
+            return oracle
+        known = open_knowledge_base(knowledge_base) if knowledge_base else made_knowledge_base(oracle.records())
+        return replace(oracle, task=replace(task, candidates=Candidates(known)))
 
     def records(self) -> Iterator[Record]:
         """The records, read again."""
@@ -92,7 +109,13 @@ def score_oracle(oracle: Oracle, gold: Path) -> dict[str, float]:
     """
     right = read_with(oracle.task.read_gold, gold)
     submitted = oracle.task.write(oracle.predictions(oracle.records()))
-    return oracle.task.score(oracle.task.read_predictions(submitted), right)
+    predictions = oracle.task.read_predictions(submitted)
+    found = oracle.task.score(predictions, right)
+    if isinstance(oracle.task, EntityLinking) and oracle.task.candidates is not None:
+        records, candidates = list(oracle.records()), oracle.task.candidates
+        statistics = Statistics.of(records, candidates.knowledge_base)
+        found |= beside(records, candidates, predictions, right, statistics)
+    return found
 
 
 def characters(texts: Iterable[str]) -> Vocabulary:

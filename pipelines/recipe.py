@@ -125,11 +125,11 @@ def _resolved(value: Any, scope: Mapping[str, Any], *, of: str, inside: tuple[st
 
 
 def _step(name: str, table: Mapping[str, Any]) -> Step:
-    arguments = [str(table[COMMAND]), *map(str, _listed(table.get(ARGUMENTS, [])))]
+    arguments = [*str(table[COMMAND]).split(), *map(str, _listed(table.get(ARGUMENTS, [])))]
     for key, value in table.items():
         if key not in _OWN:
             arguments += _option(key, value)
-    return Step(name, arguments[0], tuple(arguments), str(table.get(OUT, "")), str(table.get(SAVE, "")))
+    return Step(name, str(table[COMMAND]), tuple(arguments), str(table.get(OUT, "")), str(table.get(SAVE, "")))
 
 
 def _option(name: str, value: Any) -> Iterator[str]:

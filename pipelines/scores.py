@@ -11,16 +11,20 @@ from transforms.tasks.scores.relation_extraction import read_aliases
 from transforms.tasks.task import TASKS
 
 
-def score_files(task: str, predictions: Path, gold: Path, *, aliases: Path | None = None) -> dict[str, float]:
+def score_files(
+    task: str, predictions: Path, gold: Path, *, aliases: Path | None = None, rules: str | None = None
+) -> dict[str, float]:
     """The metrics of a task, 0 to 1; raises InputError that names file and line.
 
     `predictions`: also in a zip archive, as some organisers ask for them. `aliases`: for relation extraction, what else
-    may be said for a name.
+    may be said for a name. `rules`: for entity linking, those of another year.
     """
     kind = TASKS[task]
     said = read_with(lambda content: kind.read_predictions(_unpacked(content)), predictions)
     true = read_with(kind.read_gold, gold)
-    more = {"aliases": read_with(read_aliases, aliases)} if aliases is not None else {}
+    more = {"aliases": read_with(read_aliases, aliases)} if aliases is not None else dict[str, Any]()
+    if rules is not None:
+        more["rules"] = rules
     found: dict[str, float] = kind.score(said, true, **more)
     return found
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Literal
 
 import numpy as np
@@ -37,14 +38,8 @@ def prepare(
 
     Raises InputError for a missing file or a bad line.
     """
-    missing = [
-        kernel for module in (decoding, kernels, word_counts) for kernel in kernels_of(module) if not kernel.compiled
-    ]
+    prepare_kernels(decoding, kernels, word_counts, tell=tell)
     try:
-        if missing:
-            tell(f"compiling {len(missing)} kernels, once for this machine: some seconds")
-        for kernel in missing:
-            kernel.prepare()
         content_hash = dictionary_hash(dictionary, user_dictionaries=user_dictionaries)
         if not compiled_folder(content_hash).exists():
             tell("compiling the dictionary, once for its content")
@@ -54,6 +49,18 @@ def prepare(
     except DictionaryError as error:
         raise InputError(str(error)) from error
     return content_hash
+
+
+def prepare_kernels(*modules: ModuleType, tell: Callable[[str], None] = lambda text: None) -> None:
+    """Compiles the kernels of modules that were not compiled on this machine before; raises InputError."""
+    missing = [kernel for module in modules for kernel in kernels_of(module) if not kernel.compiled]
+    try:
+        if missing:
+            tell(f"compiling {len(missing)} kernels, once for this machine: some seconds")
+        for kernel in missing:
+            kernel.prepare()
+    except OSError as error:
+        raise InputError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
 
 
 class _Kept(threading.local):

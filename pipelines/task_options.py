@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import InputError, UsageError
+from pipelines.knowledge_bases import knowledge_base_hash, open_knowledge_base
 from pipelines.tally import load_dictionary
 from transforms.segmentation import Segmenter
+from transforms.tasks.entity_linking import EntityLinking
+from transforms.tasks.entity_linking_candidates import Candidates
 from transforms.tasks.reading_comprehension import default_stride, largest_stride
 from transforms.tasks.record import check_label
 from transforms.tasks.task import TASKS, Task
@@ -34,6 +37,8 @@ class TaskOptions:
     stride: int = 0
     across: bool = False
     dictionary_hash: str = ""  # for words that are masked as a whole
+    knowledge_base: Path | None = None
+    known_ids: bool = False  # an id that the knowledge base does not have makes a bad record
 
     def __post_init__(self) -> None:
         if self.schema is None and self.name in _NEEDS_SCHEMA:
@@ -44,6 +49,10 @@ class TaskOptions:
             raise UsageError(f"--stride: {self.name} has no windows; only reading-comprehension takes it")
         if self.across and self.name != "masked-language-model":
             raise UsageError(f"--across-documents: {self.name} packs nothing; only masked-language-model takes it")
+        if self.knowledge_base is not None and self.name != EntityLinking.name:
+            raise UsageError(f"--kb: {self.name} has no entities; only entity-linking takes it")
+        if self.known_ids and self.knowledge_base is None:
+            raise UsageError("--known-ids: known to what? name a knowledge base with --kb DIR")
         if not 0 <= self.max_length <= 1 << 16 or 0 < self.max_length < 8:
             raise UsageError(f"--max-length {self.max_length}: between 8 and {1 << 16:,} tokens")
         if self.stride > (most := largest_stride(self.length)):
@@ -64,6 +73,10 @@ class TaskOptions:
     @property
     def configuration(self) -> dict[str, Any]:
         """What records depend on."""
+        linking = {
+            "knowledge_base": self.knowledge_base and knowledge_base_hash(self.knowledge_base),
+            "known_ids": self.known_ids,
+        }
         return {
             "task": self.name,
             "vocabulary": read_hash(self.vocabulary),
@@ -72,6 +85,7 @@ class TaskOptions:
             "stride": self.window_stride if self.name == "reading-comprehension" else None,
             "across_documents": self.across,
             "dictionary": self.dictionary_hash,
+            **(linking if self.name == EntityLinking.name else {}),
         }
 
 
@@ -89,9 +103,10 @@ def read_file(path: Path) -> bytes:
 
 
 def open_task(options: TaskOptions) -> tuple[Task, WordPiece]:
-    """The task and its tokenizer, made once a process; raises InputError for a bad vocabulary or schema."""
+    """The task and its tokenizer, made once a process; raises InputError for a bad file or knowledge base."""
     # By content: a process of a cluster outlives runs, between which files change.
-    return _open_task(options, read_file(options.vocabulary), options.schema and read_file(options.schema))
+    known = options.knowledge_base and knowledge_base_hash(options.knowledge_base)
+    return _open_task(options, read_file(options.vocabulary), options.schema and read_file(options.schema), known)
 
 
 def read_vocabulary(path: Path) -> Vocabulary:
@@ -124,7 +139,7 @@ def _labels(name: str, content: bytes, path: Path) -> dict[str, tuple[str, ...]]
 
 
 @functools.lru_cache(maxsize=1)
-def _open_task(options: TaskOptions, words: bytes, schema: bytes | None) -> tuple[Task, WordPiece]:
+def _open_task(options: TaskOptions, words: bytes, schema: bytes | None, known: str | None) -> tuple[Task, WordPiece]:
     kind, more = TASKS[options.name], dict[str, Any]()
     vocabulary = _vocabulary(words, options.vocabulary)
     labels: dict[str, tuple[str, ...]] = {}
@@ -136,5 +151,8 @@ def _open_task(options: TaskOptions, words: bytes, schema: bytes | None) -> tupl
         more = {"word_ends": lambda text: segmenter.spans(text)["end"], "across": options.across}
     elif options.name == "reading-comprehension":
         more = {"stride": options.window_stride}
+    elif options.knowledge_base is not None:
+        candidates = Candidates(open_knowledge_base(options.knowledge_base))
+        more = {"candidates": candidates, "known_ids": options.known_ids}
     task: Task = kind(vocabulary, options.length, labels, **more)
     return task, WordPiece(vocabulary, lowercase=not vocabulary.cased)

@@ -64,6 +64,15 @@ class Vocabulary:
         return {token: place for place, token in enumerate(self.tokens)}
 
     @functools.cached_property
+    def character_ids(self) -> npt.NDArray[np.int32]:
+        """Code point to the id of that character, int32 [1114112]; unknown where it is no token."""
+        table = np.full(0x110000, self.unknown, np.int32)
+        for token, place in self.ids.items():
+            if len(token) == 1:
+                table[ord(token)] = place
+        return table
+
+    @functools.cached_property
     def content(self) -> bytes:
         """What a file of the vocabulary holds: a token a line, in UTF-8."""
         return "".join(f"{token}\n" for token in self.tokens).encode()

@@ -110,6 +110,14 @@ def bench_encoder(
     encoder.bench_encoder(peers, batch_size=batch_size, length=length, rounds=rounds)
 
 
+@bench.command("kb")
+def bench_kb(entities: Annotated[int, typer.Option(min=1)] = 400_000, workers: Workers = 2, rounds: Rounds = 3) -> None:
+    """A knowledge base of made entities: time, memory and size of its build, and candidates of texts."""
+    from pipelines.bench import knowledge_base
+
+    knowledge_base.bench_knowledge_base(entities=entities, workers=workers, rounds=rounds)
+
+
 @bench.command("dictionary")
 def bench_dictionary() -> None:
     """Seconds to compile the dictionary, and to load it compiled."""

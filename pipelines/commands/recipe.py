@@ -77,10 +77,16 @@ def run(
 
 
 def _commands(context: typer.Context) -> Mapping[str, Sequence[str]]:
-    """The long options of every command that a step may call."""
-    group = context.parent.command.commands  # type: ignore[union-attr]
-    names = {name for name, command in group.items() if not hasattr(command, "commands")} - {"run"}
-    return {name: [opt[2:] for p in group[name].params for opt in p.opts if opt.startswith("--")] for name in names}
+    """The long options of every command that a step may call, such as `count` or `kb build`."""
+    found = {}
+    for name, command in context.parent.command.commands.items():  # type: ignore[union-attr]
+        below = {f"{name} {of}": part for of, part in getattr(command, "commands", {}).items()}
+        found |= below or {name: command}
+    return {
+        name: [option[2:] for of in command.params for option in of.opts if option.startswith("--")]
+        for name, command in found.items()
+        if name != "run"
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,12 @@ def records(
     schema: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The task's labels, as its organisers list them.")
     ] = None,
+    kb: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Output folder of hanmill kb build, for entity-linking.")
+    ] = None,
+    known_ids: Annotated[
+        bool, typer.Option("--known-ids", help="An id that --kb does not have makes a bad record.")
+    ] = False,
     max_length: Annotated[
         int | None, typer.Option(min=8, help="Most tokens of a record; default: the task's.", show_default=False)
     ] = None,
@@ -123,6 +129,8 @@ def records(
         stride or 0,
         across_documents,
         prepare(None, (), tell=tell) if words else "",
+        kb and kb.absolute(),
+        known_ids,
     )
     job = Records(
         tuple(named),

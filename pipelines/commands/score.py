@@ -15,6 +15,12 @@ class ScoredName(StrEnum):
     READING_COMPREHENSION = "reading-comprehension"
     RELATION_EXTRACTION = "relation-extraction"
     EVENT_EXTRACTION = "event-extraction"
+    ENTITY_LINKING = "entity-linking"
+
+
+class RulesName(StrEnum):
+    CCKS2019 = "ccks2019"
+    DUEL2020 = "duel2020"
 
 
 _DATA = "The task's data, with what is right."
@@ -31,15 +37,22 @@ def score(
     aliases: Annotated[
         Path | None, typer.Option(metavar="FILE", help="DuIE's: a name and what else it is called, with tabs between.")
     ] = None,
+    rules: Annotated[
+        RulesName | None,
+        typer.Option(help="Entity linking: how NIL counts.  [default: ccks2019, not at all]", show_default=False),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a file of predictions, whoever made it, by the organisers' rules."""
     if aliases is not None and task is not ScoredName.RELATION_EXTRACTION:
         raise UsageError(f"--aliases: {task.value} has none; only relation-extraction takes them")
+    if rules is not None and task is not ScoredName.ENTITY_LINKING:
+        raise UsageError(f"--rules: {task.value} has one rule; only entity-linking takes it")
     with needing("records", command="hanmill score"):
         from pipelines.scores import score_files
 
-    _tell(score_files(task.value, predictions, gold, aliases=aliases), as_json)
+    found = score_files(task.value, predictions, gold, aliases=aliases, rules=rules.value if rules else None)
+    _tell(found, as_json)
 
 
 def evaluate(
@@ -55,6 +68,10 @@ def evaluate(
     vocab: Annotated[
         Path | None, typer.Option(metavar="FILE", help="WordPiece vocabulary; default: the characters of FILE.")
     ] = None,
+    kb: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Output folder of hanmill kb build; default: one made of FILE's mentions."),
+    ] = None,
     max_length: Annotated[
         int | None, typer.Option(min=8, help="Most tokens of a record; default: the task's.", show_default=False)
     ] = None,
@@ -64,19 +81,21 @@ def evaluate(
     if oracle == (model is not None):
         raise UsageError("what is to be evaluated? --model RUN, or --oracle")
     if model is not None:
-        if (schema, vocab, max_length) != (None, None, None):
-            raise UsageError("--schema, --vocab, --max-length: only with --oracle; a RUN has its own")
+        if (schema, vocab, kb, max_length) != (None, None, None, None):
+            raise UsageError("--schema, --vocab, --kb, --max-length: only with --oracle; a RUN has its own")
         with needing("train", command="hanmill evaluate --model"):
             from pipelines.predict import evaluate as evaluate_model
 
         _tell(evaluate_model(model, file, task=task.value), as_json)
         return
-    if schema is not None and task is ScoredName.READING_COMPREHENSION:
-        raise UsageError("--schema: reading-comprehension has no labels")
+    if schema is not None and task in (ScoredName.READING_COMPREHENSION, ScoredName.ENTITY_LINKING):
+        raise UsageError(f"--schema: {task.value} has no labels")
+    if kb is not None and task is not ScoredName.ENTITY_LINKING:
+        raise UsageError(f"--kb: {task.value} has no entities; only entity-linking takes it")
     with needing("records", command="hanmill evaluate"):
         from pipelines.oracle import Oracle, score_oracle
 
-    made = Oracle.of(task.value, file, schema=schema, vocabulary=vocab, max_length=max_length or 0)
+    made = Oracle.of(task.value, file, schema=schema, vocabulary=vocab, knowledge_base=kb, max_length=max_length or 0)
     _tell({**score_oracle(made, file), "bad_records": len(made.dead)}, as_json)
     if not as_json:
         for letter in made.dead[:10]:

@@ -1,7 +1,7 @@
 """What readers give: batches of documents as raw bytes, and dead letters for records that cannot be counted."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,10 +49,14 @@ class Batch:
         """The dead letter of one of the documents."""
         return DeadLetter(*self.position(document), reason)
 
-    def texts(self, *, errors: Literal["strict", "replace"] = "strict") -> tuple[dict[int, str], Mapping[int, str]]:
-        """The documents that can be decoded, and why others cannot, both by number; a line is without its end."""
+    def texts(self, *, replace_errors: bool = False) -> tuple[dict[int, str], list[DeadLetter]]:
+        """The documents by number, lines without their ends, and dead letters of those that cannot be decoded."""
+        errors: Literal["strict", "replace"] = "replace" if replace_errors else "strict"
         decoded = decode(self.data, self.offsets, encoding=self.encoding, errors=errors, strip_bom=self.strip_bom)
         whole = decoded.points.tobytes().decode("utf-32-le")
-        bounds = enumerate(itertools.pairwise(decoded.offsets.tolist()))
-        texts = {number: whole[begin:end].rstrip("\r\n") for number, (begin, end) in bounds}
-        return {number: text for number, text in texts.items() if number not in decoded.failures}, decoded.failures
+        texts = {
+            document: whole[begin:end].rstrip("\r\n")
+            for document, (begin, end) in enumerate(itertools.pairwise(decoded.offsets.tolist()))
+            if document not in decoded.failures
+        }
+        return texts, [self.dead_letter(document, reason) for document, reason in decoded.failures.items()]

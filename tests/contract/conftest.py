@@ -11,12 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.bench.knowledge_base import write_entities
 from tests.strategies import HAN, PIECES, stock_words
 from transforms.vocabulary import SPECIAL_TOKENS
 
 LABELS = ("体育", "财经", "娱乐")
 NOT_TEXT = b"\xff\xfe\xfd\xfc"
 VOCABULARY = "vocab.txt"
+KB_DATA = "kb_data"
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +38,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     (directory / "records.jsonl").write_text("\n".join(records) + "\n", encoding="utf-8")
     tokens = (*SPECIAL_TOKENS, *HAN, *"，。abtest0123456789", *(f"##{letter}" for letter in "abtest0123456789"))
     (directory / VOCABULARY).write_text("".join(f"{token}\n" for token in dict.fromkeys(tokens)), encoding="utf-8")
+    write_entities(directory / KB_DATA, entities=90)
+    with (directory / KB_DATA).open("r+b") as file:
+        file.write(b"".join(file.readlines()[:2]) + b"{}\n" * 12)  # ids that stand twice, and no entities
     table = pa.table({"text": [_text(draw) for _ in range(90)], "label": draw.choices(LABELS, k=90)})
     pq.write_table(table, directory / "rows.parquet", row_group_size=20)
     names = ("records.jsonl", "documents", "rows.parquet", "archive.zip", "lines.txt", "labelled.tsv.gz")

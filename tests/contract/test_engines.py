@@ -21,13 +21,14 @@ from pipelines.engines.dask import Dask
 from pipelines.engines.job import Engine, Job
 from pipelines.engines.local import Local
 from pipelines.engines.options import EngineOptions
+from pipelines.knowledge_base import BuildKnowledgeBase
 from pipelines.records import Records
 from pipelines.run import Outcome, run
 from pipelines.storage.manifest import CONFIGURATION, MANIFEST, SHARDS, listed, read_manifest, verify
 from pipelines.tally import prepare
 from pipelines.task_options import TaskOptions
 from pipelines.word_count import WordCount
-from tests.contract.conftest import VOCABULARY
+from tests.contract.conftest import KB_DATA, VOCABULARY
 from transforms.splits import Splits
 
 
@@ -70,6 +71,11 @@ def _untrained_run(folder: Path, task: str) -> Path:
     return untrained_run(folder, task)
 
 
+def knowledge_base(inputs: tuple[str, ...], directory: Path, /, *, shard_bytes: int) -> Job:
+    source = Path(inputs[0]).with_name(KB_DATA)
+    return BuildKnowledgeBase((str(source),), directory, shard_bytes=shard_bytes, max_bad_records="50%")
+
+
 @cache
 def _dictionary_hash() -> str:
     return prepare(None, ())
@@ -82,6 +88,7 @@ JOBS: dict[str, Make] = {
     "angles": random_angles,
     "records: classification": partial(records, task="text-classification"),
     "records: masked language model": partial(records, task="masked-language-model", max_length=64),
+    "knowledge base": knowledge_base,
     "records: across documents": partial(records, task="masked-language-model", max_length=64, across=True),
     "predictions": partial(predictions, task="event-extraction"),
 }

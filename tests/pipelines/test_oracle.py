@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
+from pipelines.engines.local import Local
 from pipelines.errors import InputError
+from pipelines.knowledge_base import BuildKnowledgeBase
 from pipelines.oracle import Oracle, characters, score_oracle
+from pipelines.run import run
 from tests.pipelines.made_records import (
     EVENT,
     EVENT_TYPES,
+    LINKED,
     PREDICATES,
     QUESTION,
     READING,
@@ -44,7 +48,8 @@ def with_a_wrong_span(oracle: Oracle, name: str) -> Oracle:
         dict(decode_example(raw)) for _, raw in read_frames(io.BytesIO(oracle.framed), name="")
     ]
     windows = Counter(features["id"][0] for features in every)
-    chosen = next(f for f in every if windows[f["id"][0]] == len(f[f"{name}_begins"]) == 1)
+    alone = (f for f in every if windows[f["id"][0]] == len(f[f"{name}_begins"]) == 1)
+    chosen = next(f for f in alone if b"NIL" not in f.get("entities", ()))  # which counts on neither side
     for edge in ("begins", "ends"):
         chosen[f"{name}_{edge}"] = chosen[f"{name}_{edge}"] + 1
     return replace(oracle, framed=b"".join(frame(map(encode_example, every))))
@@ -134,6 +139,49 @@ def test_a_file_without_examples(tmp_path: Path, content: str, message: str) -> 
     (tmp_path / "gold.json").write_text(content)
     with pytest.raises(InputError, match=message):
         Oracle.of("relation-extraction", tmp_path / "gold.json")
+
+
+def test_links_against_a_knowledge_base_of_the_file(tmp_path: Path) -> None:
+    """And what stands beside: NIL is no link, and a name of two ids has its most frequent one."""
+    twice = [{"mention": "北京", "offset": offset, "kb_id": "3"} for offset in ("0", "3")]
+    more = {"text": "北京，北京", "mention_data": twice}
+    other = {"text": "在北京", "mention_data": [{"mention": "北京", "offset": "1", "kb_id": "4"}]}
+    gold = write_lines(tmp_path / "gold.json", [LINKED, more, other])
+    oracle = Oracle.of("entity-linking", gold)
+    assert score_oracle(oracle, gold) == {
+        "precision": 1.0,
+        "recall": 1.0,
+        "f1": 1.0,
+        "most_frequent_id": 3 / 4,
+        "with_candidates": 1.0,
+        "f1_given_candidates": 1.0,
+        "within_matches": 1.0,
+    }
+    assert f1(with_a_wrong_span(oracle, "mention"), gold) < 1.0
+
+
+def test_links_against_a_knowledge_base_that_lacks_some(tmp_path: Path) -> None:
+    kb_data = write_lines(tmp_path / "kb_data", [{"subject_id": "3", "subject": "北京"}])
+    run(BuildKnowledgeBase((str(kb_data),), tmp_path / "kb"), engine=Local(1))
+    links = [{"mention": "北京", "offset": "0", "kb_id": "3"}, {"mention": "大学", "offset": "2", "kb_id": "4"}]
+    gold = write_lines(tmp_path / "gold.json", [{"text": "北京大学", "mention_data": links}])
+    found = score_oracle(Oracle.of("entity-linking", gold, knowledge_base=tmp_path / "kb"), gold)
+    assert (found["precision"], found["recall"], found["f1_given_candidates"]) == (1.0, 0.5, 1.0)
+    assert (found["with_candidates"], found["within_matches"]) == (0.5, 0.5)
+
+
+@needs_data
+@pytest.mark.parametrize("gold", ["dev.json", "train.json"])
+def test_real_links(tmp_path: Path, gold: str) -> None:
+    assert DATA is not None
+    path = Path(DATA) / "ccks2019" / gold
+    oracle = Oracle.of("entity-linking", path)
+    assert oracle.dead == []
+    assert f1(oracle, path) >= 0.999
+    assert f1(with_a_wrong_span(oracle, "mention"), path) < f1(oracle, path)
+    run(BuildKnowledgeBase((str(Path(DATA) / "ccks2019/kb_data"),), tmp_path / "kb"), engine=Local(1))
+    real = score_oracle(Oracle.of("entity-linking", path, knowledge_base=tmp_path / "kb"), path)
+    assert real["f1_given_candidates"] >= 0.99
 
 
 @needs_data

@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
+from pipelines.engines.local import Local
 from pipelines.errors import InputError, UsageError
+from pipelines.knowledge_base import BuildKnowledgeBase
+from pipelines.knowledge_bases import knowledge_base_hash
+from pipelines.run import run
 from pipelines.task_options import TaskOptions, open_task
 from tests.pipelines.made_records import EVENT_TYPES, PREDICATES, task_options, write_lines, write_vocabulary
 from transforms.tasks.reading_comprehension import DEFAULT_STRIDE
@@ -25,6 +29,8 @@ SCHEMA = Path("schema.json")
         ("entity-linking", {"schema": SCHEMA}, "--schema: entity-linking has no labels; only relation-extraction, "),
         ("masked-language-model", {"schema": SCHEMA}, "--schema: masked-language-model has no labels"),
         ("text-classification", {"stride": 3}, "--stride: text-classification has no windows"),
+        ("event-extraction", {"schema": SCHEMA, "knowledge_base": SCHEMA}, "--kb: event-extraction has no entities"),
+        ("entity-linking", {"known_ids": True}, "--known-ids: known to what? name a knowledge base with --kb DIR"),
         ("entity-linking", {"across": True}, "--across-documents: entity-linking packs nothing"),
         ("entity-linking", {"max_length": 7}, "--max-length 7: between 8 and 65,536 tokens"),
         ("entity-linking", {"max_length": 65_537}, "--max-length 65537: between 8 and"),
@@ -80,6 +86,26 @@ def test_what_records_depend_on(tmp_path: Path) -> None:
     reading = TaskOptions("reading-comprehension", tmp_path / "v")
     assert reading.configuration == replace(reading, stride=128).configuration
     assert reading.configuration != replace(reading, stride=64).configuration
+
+
+def test_links_depend_on_their_knowledge_base(tmp_path: Path) -> None:
+    """On what is in it."""
+    kb_data = write_lines(tmp_path / "kb_data", [{"subject_id": "12", "subject": "北京"}])
+    job = BuildKnowledgeBase((str(kb_data),), tmp_path / "kb")
+    run(job, engine=Local(1))
+    plain = task_options(tmp_path, "entity-linking")
+    known = replace(plain, knowledge_base=tmp_path / "kb")
+    before = known.configuration
+    assert plain.configuration["knowledge_base"] is None
+    assert before == {**plain.configuration, "knowledge_base": knowledge_base_hash(tmp_path / "kb")}
+    assert replace(known, known_ids=True).configuration != before
+    assert open_task(known)[0].candidates.of("北京") == [0]  # type: ignore[attr-defined]
+    write_lines(kb_data, [{"subject_id": "12", "subject": "上海"}])
+    run(job, engine=Local(1))
+    assert known.configuration != before
+    assert open_task(known)[0].candidates.of("北京") == []  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match="no finished knowledge base there"):
+        open_task(replace(plain, knowledge_base=tmp_path))
 
 
 def test_files_that_change_under_their_path_are_read_again(tmp_path: Path) -> None:

@@ -1,23 +1,51 @@
 """Entity linking, CCKS2019's format: mentions in a short text and the entities of a knowledge base they stand for."""
 
+import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from transforms.tasks.json_input import json_object, offset_field, one_text, text_field
+import numpy as np
+
+from transforms.knowledge_base import Matches
+from transforms.tasks.entity_linking_candidates import Candidates
+from transforms.tasks.entity_linking_features import (
+    HITS,
+    Pair,
+    description_ids,
+    gold_spans,
+    match_features,
+    pair_features,
+)
+from transforms.tasks.json_input import json_object, offset_field, one_text, text_field, write_lines
+from transforms.tasks.model import CERTAIN, Arrays, ByIds, Model, padded
+from transforms.tasks.pointers import Numbers, pointed, text_of, text_tokens
 from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, text_features
+from transforms.tasks.scores import entity_linking as scoring
+from transforms.tasks.scores.entity_linking import is_nil
 from transforms.tasks.spans import columns, placed
 from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import Tokens, pair
 
+_PAIRS_AT_ONCE = 256
+
 
 @dataclass(frozen=True, slots=True)
 class EntityLinking:
-    """Records: a text, its mentions, and the id of each one's entity, `NIL` for none; candidates are not frozen in."""
+    """Records: a text, its mentions, and the id of each one's entity, `NIL` for none; candidates are not frozen in.
+
+    Tokens are to be characters: `vocabulary` is one of characters. A model points at mentions, then tells of a mention
+    and a candidate whether it is meant (kexue.fm 6919). `candidates`: what targets and decoding need beside records.
+    `known_ids`: whether records may only hold ids that it has. `description_length`: in characters.
+    """
 
     vocabulary: Vocabulary
     max_length: int
     labels: Mapping[str, Sequence[str]]
+    candidates: Candidates | None = None
+    known_ids: bool = False
+    description_length: int = 256
 
     name: ClassVar[str] = "entity-linking"
     reads: ClassVar[str] = "lines"
@@ -43,7 +71,7 @@ class EntityLinking:
             mention = text_field(item, "mention", of=of)
             offset = offset_field(item, "offset", of=of)
             mentions.append(placed(text, mention, offset, of_text, name="mention"))
-            entities.append(text_field(item, "kb_id", of=of))
+            entities.append(self._checked(text_field(item, "kb_id", of=of), of))
         mention_begins, mention_ends = columns(mentions)
         yield {
             **text_features(example, encoding),
@@ -52,7 +80,183 @@ class EntityLinking:
             "entities": entities,
         }
 
+    def _checked(self, identifier: str, of: str) -> str:
+        if self.known_ids and not is_nil(identifier) and self._known.knowledge_base.entity(identifier) < 0:
+            raise BadRecord(f"{of}the knowledge base has no entity {identifier!r}")
+        return identifier
+
+    @property
+    def _known(self) -> Candidates:
+        if self.candidates is None:
+            raise ValueError("entity linking without a knowledge base: make the task with `candidates`")
+        return self.candidates
+
+    def targets(self, record: Record, rng: np.random.Generator) -> dict[str, Any]:
+        """`ids` int32 [n]; `matches` float32 [n, 2], where maximum matches begin and end; `mention_pointers` float32
+        [n, 2], where mentions do; `mention` float32 [n] at one of them, drawn; `description` int32 [m] and `hits`
+        float32 [n, 3] of an entity drawn from all that have its name; `link` float32 [], whether that is meant; and
+        `link_weight`, 0 for a text without a mention whose name is known. NIL is no mention.
+        """
+        matches = self._known.matches([record["text"]])
+        spans, named = self._gold(record)
+        pointers = np.zeros((len(record["ids"]), 2), np.float32)
+        for edge in (0, 1):
+            pointers[spans[:, edge], edge] = 1
+        drawn = Pair(pointers[:, 0] * 0, np.zeros(0, np.int32), np.zeros((len(pointers), HITS), np.float32))
+        of_mentions = [(span, one, self._known.all_of(name)) for span, (name, one) in zip(spans, named, strict=True)]
+        linked = [(span, one, entities) for span, one, entities in of_mentions if entities]
+        meant = False
+        if linked:
+            span, one, entities = linked[rng.integers(len(linked))]
+            entity = entities[rng.integers(len(entities))]
+            drawn = self._pair(record, matches, span, entity)
+            meant = self._known.knowledge_base.id(entity) == one
+        return {
+            "ids": record["ids"].astype(np.int32),
+            "matches": match_features(record, matches),
+            "mention_pointers": pointers,
+            "mention": drawn.mention,
+            "description": drawn.description,
+            "hits": drawn.hits,
+            "link": np.float32(meant),
+            "link_weight": np.float32(bool(linked)),
+        }
+
+    def shapes(self, length: int) -> dict[str, tuple[int, ...]]:
+        """The shapes of targets in a batch of records of `length` tokens."""
+        two = dict.fromkeys(("matches", "mention_pointers"), (length, 2))
+        return {
+            "ids": (length,),
+            **two,
+            "mention": (length,),
+            "description": (self.description_length,),
+            "hits": (length, HITS),
+            "link": (),
+            "link_weight": (),
+        }
+
+    def _gold(self, record: Record) -> tuple[Numbers, list[tuple[str, str]]]:
+        """Tokens [n, 2] of mentions that stand for an entity and lie in the record, and the name and id of each."""
+        spans, whole = gold_spans(record)
+        kept = np.array([not is_nil(one) for one in record["entities"]], np.bool_) & whole
+        edges = zip(record["mention_begins"].tolist(), record["mention_ends"].tolist(), strict=True)
+        said = [record["text"][begin:end] for begin, end in edges]
+        return spans[kept], [(said[place], record["entities"][place]) for place in np.flatnonzero(kept)]
+
+    def _pair(self, record: Record, matches: Matches, span: Sequence[int], entity: int) -> Pair:
+        known = self._known.knowledge_base
+        return pair_features(
+            record,
+            matches,
+            span,
+            known.description(entity),
+            known.objects_of(entity),
+            vocabulary=self.vocabulary,
+            length=self.description_length,
+        )
+
+    def decode(
+        self, records: Sequence[Record], model: Model, *, mention_threshold: float = 0.4, link_threshold: float = 0.1
+    ) -> list[dict[str, Any]]:
+        """The links of each record; `model`: `ids`, `matches` to `mentions`, logits [B, L, 2]; and with `mention`,
+        `description`, `hits` of pairs to `link`, logits [B].
+
+        A mention that is no name has no candidates and is dropped; of candidates the likeliest is taken, if it is over
+        the threshold.
+        """
+        found = self._known.matches([record["text"] for record in records])
+        bounds = np.searchsorted(found.rows, np.arange(len(records) + 1))
+        of_record = [found.chosen(np.arange(*bounds[row : row + 2])) for row in range(len(records))]
+        ids = padded([record["ids"] for record in records])
+        features = [match_features(record, matches) for record, matches in zip(records, of_record, strict=True)]
+        matches = _stacked(features, ids.shape[1])
+        logits = model({"ids": ids, "matches": matches})["mentions"][:, :, None]
+        spans = pointed(logits, allowed=text_tokens(records), threshold=mention_threshold)
+        asked = [
+            (row, (first, last), entity)
+            for row, _, first, last in spans.tolist()
+            for entity in self._known.of(text_of(records[row], first, last))
+        ]
+        best: dict[tuple[int, tuple[int, int]], tuple[float, int]] = {}
+        for begin in range(0, len(asked), _PAIRS_AT_ONCE):
+            some = asked[begin : begin + _PAIRS_AT_ONCE]
+            pairs = [self._pair(records[row], of_record[row], span, entity) for row, span, entity in some]
+            rows = [row for row, *_ in some]
+            inputs = {
+                "ids": ids[rows],
+                "matches": matches[rows],
+                "mention": _stacked([pair.mention for pair in pairs], ids.shape[1]),
+                "description": padded([pair.description for pair in pairs]),
+                "hits": _stacked([pair.hits for pair in pairs], ids.shape[1]),
+            }
+            for (row, span, entity), logit in zip(some, model(inputs)["link"].tolist(), strict=True):
+                if (row, span) not in best or logit > best[row, span][0]:
+                    best[row, span] = logit, entity
+        least = math.log(link_threshold / (1 - link_threshold))
+        kept: defaultdict[int, list[dict[str, str]]] = defaultdict(list)
+        for (row, (first, last)), (logit, entity) in best.items():
+            if logit >= least:
+                offset = str(int(records[row]["begins"][first]))
+                identifier = self._known.knowledge_base.id(entity)
+                said = text_of(records[row], first, last)
+                kept[row].append({"mention": said, "offset": offset, "kb_id": identifier})
+        return [
+            {"text_id": record["id"], "text": record["text"], "mention_data": kept[row]}
+            for row, record in enumerate(records)
+        ]
+
+    def perfect(self, records: Sequence[Record]) -> Model:
+        """The model that answers from the records' own gold; an entity is known to it by its description."""
+        known = ByIds(records)
+
+        def mentions(ids: Any) -> Any:
+            logits = np.full((*ids.shape, 2), -CERTAIN, np.float32)
+            for row, of_row in enumerate(ids):
+                for record in known[of_row]:
+                    spans, _ = self._gold(record)
+                    for edge in (0, 1):
+                        logits[row, spans[:, edge], edge] = CERTAIN
+            return logits
+
+        def meant(ids: Any, mention: Any, description: Any) -> bool:
+            place = np.flatnonzero(mention)
+            return any(
+                np.array_equal(self._description(one), np.trim_zeros(description, "b"))
+                for record in known[ids]
+                for span, (_, one) in zip(*self._gold(record), strict=True)
+                if np.array_equal(span, place[[0, -1]])
+            )
+
+        def model(inputs: Arrays) -> Arrays:
+            if "description" not in inputs:
+                return {"mentions": mentions(inputs["ids"])}
+            asked = zip(inputs["ids"], inputs["mention"], inputs["description"], strict=True)
+            return {"link": np.array([CERTAIN if meant(*row) else -CERTAIN for row in asked], np.float32)}
+
+        return model
+
+    def _description(self, identifier: str) -> Any:
+        """The description of the entity with an id, as a model reads it; of none, what no entity has."""
+        entity = self._known.knowledge_base.entity(identifier)
+        if entity < 0:
+            return np.full(1, -1, np.int32)
+        description = self._known.knowledge_base.description(entity)
+        return description_ids(description, vocabulary=self.vocabulary, length=self.description_length)
+
+    write = staticmethod(write_lines)
+    read_predictions = staticmethod(scoring.read_predictions)
+    read_gold = staticmethod(scoring.read_gold)
+    score = staticmethod(scoring.score)
+
     def marks(self, record: Record) -> Iterator[tuple[int, int, str]]:
         """What a person wants to see in the text."""
         for place, entity in enumerate(record["entities"]):
             yield int(record["mention_begins"][place]), int(record["mention_ends"][place]), entity
+
+
+def _stacked(rows: Sequence[Any], length: int) -> Any:
+    """Float features of rows, [n, ...] each, as float32 [rows, length, ...], filled up with 0."""
+    table = np.zeros((len(rows), length, *rows[0].shape[1:]), np.float32)
+    for number, row in enumerate(rows):
+        table[number, : len(row)] = row
+    return table

@@ -56,6 +56,13 @@ def test_engines(corpus: Path) -> None:
     assert "E_loop" in told
 
 
+def test_kb() -> None:
+    told = printed("kb", "--entities", 50, "--rounds", 1, "--workers", 1).splitlines()
+    assert told[0].startswith("50 entities, ")
+    assert [line.split()[0] for line in told[1:3]] == ["build,", "files:"]
+    assert [line.strip()[:3] for line in told[-2:]] == ["one", "64 "]
+
+
 def test_scheduling() -> None:
     assert printed("scheduling", "--engine", "local", "--shards", 20).startswith("20 shards of nothing on local")
 

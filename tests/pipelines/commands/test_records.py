@@ -10,7 +10,8 @@ import pytest
 
 from pipelines.commands.records import _named, _splits
 from pipelines.errors import UsageError
-from tests.pipelines.command import ROOT
+from tests.pipelines.command import ROOT, dead_letters, hanmill
+from tests.pipelines.made_records import LINKED, write_lines, write_vocabulary
 
 
 def test_a_split_stands_before_an_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,3 +86,18 @@ main()
     message = f"hanmill: hanmill {arguments[0]} needs the package tokenizers: pip install 'hanmill[records]'\n"
     assert (ended.returncode, ended.stderr) == (2, message)
     assert not (tmp_path / "o").exists()
+
+
+def test_ids_that_a_knowledge_base_does_not_have(tmp_path: Path) -> None:
+    kb_data = write_lines(tmp_path / "kb_data", [{"subject_id": "13", "subject": "北京"}])
+    assert hanmill("kb", "build", kb_data, "--out", tmp_path / "kb", "--workers", 1).code == 0
+    source, vocabulary = write_lines(tmp_path / "a.json", [LINKED]), write_vocabulary(tmp_path / "v.txt")
+    arguments = ["records", "entity-linking", f"train={source}", "--vocab", vocabulary, "--workers", 1, "--shards", 1]
+    kept = hanmill(*arguments, "--out", tmp_path / "kept", "--kb", tmp_path / "kb")
+    assert (kept.code, "1 records" in kept.out) == (0, True)
+    strict = hanmill(*arguments, "--out", tmp_path / "strict", "--kb", tmp_path / "kb", "--known-ids")
+    assert strict.code == 4
+    (letter,) = dead_letters(tmp_path / "strict")
+    assert letter["reason"] == "mention_data, item 0: the knowledge base has no entity '12'"
+    other = hanmill(*arguments, "--out", tmp_path / "kept")
+    assert (other.code, "knowledge_base: " in other.err) == (3, True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipelines.command import hanmill
-from tests.pipelines.made_records import EVENT, READING, RELATION, write_lines, write_vocabulary
+from tests.pipelines.made_records import EVENT, LINKED, READING, RELATION, write_lines, write_vocabulary
 
 
 def test_scores_for_programs_and_for_people(tmp_path: Path) -> None:
@@ -30,10 +30,22 @@ def test_the_oracle(tmp_path: Path) -> None:
     assert second.endswith(": trigger '发' does not stand in the text, at offset 6 or elsewhere")
 
 
+def test_rules_of_entity_linking(tmp_path: Path) -> None:
+    gold = write_lines(tmp_path / "gold.json", [LINKED])
+    assert json.loads(hanmill("score", "entity-linking", gold, gold, "--json").out)["f1"] == 1
+    found = hanmill("score", "entity-linking", gold, gold, "--rules", "duel2020")
+    assert found.out == "precision 1.0000  recall 0.5000  f1 0.6667\n"
+    found = hanmill("evaluate", "entity-linking", "--oracle", gold, "--json")
+    assert (found.code, json.loads(found.out)["f1"]) == (0, 1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["score", "event-extraction", "a", "b", "--aliases", "c"], 2, "--aliases: event-extraction has none"),
+        (["score", "event-extraction", "a", "b", "--rules", "duel2020"], 2, "--rules: event-extraction has one rule"),
+        (["evaluate", "event-extraction", "--oracle", "a", "--kb", "b"], 2, "--kb: event-extraction has no entities"),
+        (["evaluate", "entity-linking", "--oracle", "a", "--schema", "b"], 2, "--schema: entity-linking has no labels"),
         (["score", "event-extraction", "a", "b"], 3, "a: No such file or directory"),
         (["evaluate", "event-extraction", "a"], 2, "--oracle is missing"),
         (["evaluate", "event-extraction", "--oracle", "a"], 3, "a: "),

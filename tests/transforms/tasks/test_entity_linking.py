@@ -1,15 +1,22 @@
 """Entity linking: where mentions stand, what they stand for, bad rows."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.transforms.tasks.making import (
+    VOCABULARY,
     a_task,
+    as_read,
+    check_shapes,
     line,
     made,
     needs_data,
+    oracle,
     real_lines,
     real_task,
     reason,
@@ -17,7 +24,10 @@ from tests.transforms.tasks.making import (
     said,
     tokens_said,
 )
+from transforms.knowledge_base_building import Entity, made_of
 from transforms.tasks.entity_linking import EntityLinking
+from transforms.tasks.entity_linking_candidates import Candidates, Statistics
+from transforms.tasks.entity_linking_features import description_ids
 from transforms.tasks.json_input import json_object
 from transforms.tasks.record import content_id
 
@@ -107,6 +117,178 @@ def test_a_row_without_gold(given_: dict[str, Any]) -> None:
 )
 def test_bad_rows_are_named(row: dict[str, Any], message: str) -> None:
     assert reason(TASK, line(**{"text": TEXT, **row})) == message
+
+
+# --- a knowledge base ---
+
+BASE = made_of(
+    [
+        Entity("90001", ("晨星号",), "名称：晨星号", ("列车",)),
+        Entity("7", ("晨星", "车"), "名称：晨星", ()),
+        Entity("8", ("晨星",), "名称：年", ()),
+        Entity("9", ("发车",), "名称：发车", ()),
+    ]
+)
+LINKING = a_task(EntityLinking, candidates=Candidates(BASE))
+GOLD = [mention("晨星号", "0"), mention("发车", "5", "NIL"), mention("点", "4", "9")]
+
+
+def read_of(task: Any, *rows: str) -> list[Any]:
+    return [as_read(task, record_of(task, row)) for row in rows]
+
+
+def test_ids_are_known_where_that_is_asked_for() -> None:
+    strict = a_task(EntityLinking, candidates=Candidates(BASE), known_ids=True)
+    good = line(text=TEXT, mention_data=[mention("晨星号", "0"), mention("发车", "5", "NIL")])
+    bad = line(text=TEXT, mention_data=[mention("晨星号", "0"), mention("发车", "5", "90002")])
+    assert record_of(strict, good)["entities"] == ["90001", "NIL"]
+    assert reason(strict, bad) == "mention_data, item 1: the knowledge base has no entity '90002'"
+    assert record_of(LINKING, bad)["entities"] == ["90001", "90002"]
+
+
+def test_targets() -> None:
+    (record,) = read_of(LINKING, line(text=TEXT, mention_data=GOLD))
+    targets = LINKING.targets(record, np.random.default_rng(0))
+    check_shapes(a_task(EntityLinking, candidates=Candidates(BASE), description_length=6), targets)
+    assert np.argwhere(targets["matches"]).tolist() == [[1, 0], [3, 1], [6, 0], [7, 1]]
+    assert np.argwhere(targets["mention_pointers"]).tolist() == [[1, 0], [3, 1], [5, 0], [5, 1]]
+    assert np.flatnonzero(targets["mention"]).tolist() == [1, 2, 3]
+    assert targets["description"].tolist() == description_ids("名称：晨星号", vocabulary=VOCABULARY, length=9).tolist()
+    assert (targets["link"], targets["link_weight"]) == (1, 1)
+    assert {name: value.dtype for name, value in targets.items() if value.dtype != np.float32} == {
+        "ids": np.int32,
+        "description": np.int32,
+    }
+
+
+def test_what_is_drawn_is_drawn_evenly() -> None:
+    """A mention, then one of all entities of its name, though training has seen it with one alone."""
+    task = a_task(EntityLinking, candidates=Candidates(BASE, Statistics(links={"晨星": ("8",)})))
+    gold = [mention("晨星", "0", "8"), mention("发车", "5", "9")]
+    (record,) = read_of(task, line(text=TEXT, mention_data=gold))
+    rng = np.random.default_rng(0)
+    drawn = Counter[tuple[int, float, bytes]]()
+    for _ in range(400):
+        targets = task.targets(record, rng)
+        place = int(np.flatnonzero(targets["mention"])[0])
+        drawn[place, float(targets["link"]), targets["description"].tobytes()] += 1
+    assert sorted(place for place, *_ in drawn) == [1, 1, 6]
+    assert {(place, link): round(count / 400, 1) for (place, link, _), count in drawn.items()} == {
+        (1, 0.0): pytest.approx(0.25, abs=0.1),
+        (1, 1.0): pytest.approx(0.25, abs=0.1),
+        (6, 1.0): pytest.approx(0.5, abs=0.1),
+    }
+
+
+@pytest.mark.parametrize("gold", [[], [mention("发车", "5", "NIL")], [mention("点", "4", "9")]])
+def test_a_text_without_a_pair_weighs_nothing(gold: list[Any]) -> None:
+    (record,) = read_of(LINKING, line(text=TEXT, mention_data=gold))
+    targets = LINKING.targets(record, np.random.default_rng(0))
+    assert (targets["link"], targets["link_weight"], targets["mention"].sum()) == (0, 0, 0)
+    assert len(targets["description"]) == 0
+
+
+def test_without_a_knowledge_base_there_are_no_targets() -> None:
+    with pytest.raises(ValueError, match="entity linking without a knowledge base"):
+        TASK.targets(read_of(TASK, line(text=TEXT))[0], np.random.default_rng(0))
+
+
+def test_gold_comes_back() -> None:
+    """But for NIL, and for what no entity is called."""
+    (row,) = oracle(LINKING, [record_of(LINKING, line(text_id="3", text=TEXT, mention_data=GOLD))])
+    assert row == {
+        "text_id": "3",
+        "text": TEXT,
+        "mention_data": [{"mention": "晨星号", "offset": "0", "kb_id": "90001"}],
+    }
+    assert list(LINKING.read_predictions(LINKING.write([row]))) == [("3", TEXT)]
+
+
+NAMES = {"晨星": ("7", "8"), "发车": ("9",), "晨星号": ("90001",)}
+
+
+@given(st.lists(st.tuples(st.sampled_from([*NAMES]), st.sampled_from(["7", "8", "9", "90001", "5", "NIL"]))))
+def test_a_perfect_model_finds_what_candidates_allow(parts: list[tuple[str, str]]) -> None:
+    text, gold, wanted = "点", [], []
+    for name, one in parts:
+        gold.append(mention(name, str(len(text)), one))
+        if one in NAMES[name]:
+            wanted.append({"mention": name, "offset": str(len(text)), "kb_id": one})
+        text += name + "几"
+    (row,) = oracle(a_long_task(), [record_of(a_long_task(), line(text=text, mention_data=gold))])
+    assert row["mention_data"] == wanted
+
+
+def a_long_task() -> Any:
+    return a_task(EntityLinking, candidates=Candidates(BASE), max_length=512)
+
+
+def test_records_of_one_text_are_told_apart_by_place() -> None:
+    rows = [
+        line(text_id="1", text="晨星几晨星", mention_data=[mention("晨星", "0", "7"), mention("晨星", "3", "8")]),
+        line(text_id="2", text="晨星", mention_data=[mention("晨星", "0", "8")]),
+    ]
+    found = oracle(LINKING, [record_of(LINKING, row) for row in rows])
+    assert [[item["kb_id"] for item in row["mention_data"]] for row in found] == [["7", "8"], ["8"]]
+
+
+class Scripted:
+    """A model that says begin and end wherever it is told, and of candidates what their descriptions are worth."""
+
+    def __init__(self, *places: tuple[int, int], worth: dict[str, float]) -> None:
+        self.places, self.asked = places, list[Any]()
+        ids = {text: description_ids(text, vocabulary=VOCABULARY, length=99) for text in worth}
+        self.worth = {ids[text].tobytes(): logit for text, logit in worth.items()}
+
+    def __call__(self, inputs: Any) -> Any:
+        self.asked.append({name: value.shape for name, value in inputs.items()})
+        if "description" in inputs:
+            rows = [self.worth[np.trim_zeros(row, "b").tobytes()] for row in inputs["description"]]
+            return {"link": np.array(rows, np.float32)}
+        logits = np.full((*inputs["ids"].shape, 2), -9, np.float32)
+        for begin, end in self.places:
+            logits[:, begin, 0] = logits[:, end, 1] = -0.3  # probability 0.43
+        return {"mentions": logits}
+
+
+@pytest.mark.parametrize(
+    ("worth", "links"),
+    [
+        ({"名称：晨星": -1.0, "名称：年": 1.0}, ["8"]),
+        ({"名称：晨星": 1.0, "名称：年": 1.0}, ["7"]),
+        ({"名称：晨星": -2.0, "名称：年": -3.0}, ["7"]),
+        ({"名称：晨星": -2.5, "名称：年": -3.0}, []),  # below 0.1
+    ],
+)
+def test_the_likeliest_candidate_over_the_threshold(worth: dict[str, float], links: list[str]) -> None:
+    (record,) = read_of(LINKING, line(text="晨星几点"))
+    model = Scripted((1, 2), worth=worth)
+    (row,) = LINKING.decode([record], model)
+    assert [item["kb_id"] for item in row["mention_data"]] == links
+    assert model.asked == [
+        {"ids": (1, 6), "matches": (1, 6, 2)},
+        {"ids": (2, 6), "matches": (2, 6, 2), "mention": (2, 6), "description": (2, 5), "hits": (2, 6, 3)},
+    ]
+    assert LINKING.decode([record], model, mention_threshold=0.5)[0]["mention_data"] == []
+
+
+def test_what_no_entity_is_called_is_no_mention() -> None:
+    (record,) = read_of(LINKING, line(text="几点"))
+    model = Scripted((1, 2), worth={})
+    assert LINKING.decode([record], model)[0]["mention_data"] == []
+    assert len(model.asked) == 1
+
+
+def test_many_pairs_are_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = read_of(LINKING, *[line(text="晨星" * size) for size in (1, 3, 2)])
+    model = Scripted((1, 2), (3, 4), worth={"名称：晨星": -1.0, "名称：年": 1.0})
+    whole = LINKING.decode(records, model)
+    monkeypatch.setattr("transforms.tasks.entity_linking._PAIRS_AT_ONCE", 3)
+    assert LINKING.decode(records, model) == whole
+    assert [len(row["mention_data"]) for row in whole] == [1, 2, 2]
+
+
+# --- real data ---
 
 
 @needs_data

@@ -1,0 +1,75 @@
+"""`hanmill kb build`."""
+
+from typing import Annotated
+
+import typer
+
+from pipelines.commands import options as shared
+
+kb = typer.Typer(no_args_is_help=True, help="Knowledge bases for entity linking.")
+
+
+@kb.command("build", epilog=shared.EXIT_CODES)
+def build(
+    context: typer.Context,
+    inputs: Annotated[list[str], typer.Argument(metavar="KB_DATA...", help="JSON lines, as CCKS2019's kb_data.")],
+    out: shared.Out,
+    engine: shared.Engine = shared.EngineName.LOCAL,
+    workers: shared.Workers = None,
+    scheduler: shared.Scheduler = None,
+    scheduler_file: shared.SchedulerFile = None,
+    tls_ca: shared.TlsCa = None,
+    tls_cert: shared.TlsCert = None,
+    tls_key: shared.TlsKey = None,
+    encoding: shared.Encoding = "auto",
+    shard_bytes: shared.ShardBytes = "32MiB",
+    max_document_bytes: shared.MaxDocumentBytes = "64MiB",
+    fresh: shared.Fresh = False,
+    errors: shared.Errors = shared.ErrorsName.DEAD_LETTER,
+    max_bad_records: shared.MaxBadRecords = "5%",
+) -> None:
+    """Build a trie of names and a store of entities, which are mapped into memory.
+
+    A run that was killed goes on where it stopped. What stands after `--` are pipeline options of --engine beam.
+    """
+    from pipelines.commands.run import run_job
+    from pipelines.storage.dead_letters import check_limit
+
+    with shared.needing("records", command="hanmill kb build"):
+        from pipelines.knowledge_base import BuildKnowledgeBase
+
+    reading = shared.reading_options(
+        encoding=encoding,
+        errors=errors,
+        format=shared.FormatName.LINES,
+        pattern=None,
+        text_field="text",
+        label_field="label",
+        id_field="id",
+        max_document_bytes=max_document_bytes,
+    )
+    engine_options = shared.engine_options(
+        context,
+        engine,
+        workers=workers,
+        scheduler=scheduler,
+        scheduler_file=scheduler_file,
+        tls_ca=tls_ca,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+    )
+    job = BuildKnowledgeBase(
+        tuple(inputs),
+        out.absolute(),
+        reading,
+        shared.parse_size(shard_bytes, "--shard-bytes"),
+        check_limit(max_bad_records),
+    )
+    outcome = run_job(context, job, engine_options, work="read", fresh=fresh, performance_report=False)
+    totals = outcome.manifest["totals"]
+    if outcome.repeated:
+        print(f"{out}: up to date, nothing to do")
+    dead = f", {totals['dead_letters']:,} bad records in {out / 'dead_letters.jsonl'}" if totals["dead_letters"] else ""
+    print(f"{totals['documents']:,} entities, {totals['names']:,} names{dead}")
+    if not outcome.repeated:
+        print(f"{outcome.run['seconds']:.2f} s, {outcome.run['workers']} workers")

@@ -1,0 +1,257 @@
+"""Make a knowledge base for entity linking: entities are read and checked, their names go into a trie, all else into
+a store that is ordered by id; both are files that are mapped into memory.
+"""
+
+import functools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from shutil import rmtree
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.errors import InputError
+from pipelines.installation import code_files, hash_of
+from pipelines.knowledge_bases import NAME
+from pipelines.storage.batches import DeadLetter
+from pipelines.storage.commit import Whole, attempt, digest
+from pipelines.storage.dead_letters import few_enough, gather_dead_letters, write_dead_letters
+from pipelines.storage.manifest import (
+    PARTS,
+    SHARDS,
+    Describe,
+    Entry,
+    File,
+    check_configuration,
+    clear,
+    publish,
+    reduce_fingerprint,
+    retract,
+    write_entry,
+)
+from pipelines.storage.readers import read_batches
+from pipelines.storage.resume import Plan, drop_others, make_plan, written
+from pipelines.storage.shards import Shard
+from pipelines.storage.sources import Reading, discover
+from pipelines.storage.tables import read_run, write_runs
+from pipelines.tally import prepare_kernels
+from transforms import decoding, double_array
+from transforms.knowledge_base import ENTITIES
+from transforms.knowledge_base_building import Entity, Texts, name_arrays, read_entity
+from transforms.tasks.record import BadRecord
+
+_NAMES, _STORE = 0, 1  # partitions
+_WHO = [("id", "ascending"), ("source", "ascending"), ("offset", "ascending")]
+_KEY = (("id", pa.string()), ("source", pa.string()), ("offset", pa.int64()))
+_COLUMNS = (
+    pa.schema([*_KEY, ("names", pa.list_(pa.string()))]),
+    pa.schema([*_KEY, ("description", pa.string()), ("objects", pa.string())]),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildKnowledgeBase:
+    """The job. One partition makes the trie of names, the other the store; both number entities by the order of ids."""
+
+    inputs: tuple[str, ...]
+    directory: Path
+    reading: Reading = Reading(format="lines")
+    shard_bytes: int = 32 << 20
+    max_bad_records: str = "5%"
+
+    name: ClassVar[str] = NAME
+    records: ClassVar[str] = "documents"
+    partitions: ClassVar[int] = 2
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """The options that decide what the knowledge base is."""
+        reading = asdict(self.reading)
+        del reading["patterns"]  # they decide which inputs there are, and inputs may change
+        return {"job": self.name, **reading}
+
+    def plan(self, *, workers: int, fresh: bool = False) -> Plan:
+        """Raises InputError for missing inputs, and for a folder that holds another configuration."""
+        sources = discover(self.inputs, self.reading)
+        prepare_kernels(decoding, double_array)
+        if fresh:  # not before it is known that there is something to read
+            clear(self.directory)
+        check_configuration(self.directory, self.configuration)
+        configuration = digest([self.configuration, code_version()])
+        return make_plan(
+            self.directory, sources, configuration=configuration, workers=workers, shard_bytes=self.shard_bytes
+        )
+
+    def describes(self, manifest: dict[str, Any]) -> bool:
+        """Whether options are those of a finished output, and its bad records no more than are allowed."""
+        same = bool(manifest["configuration"] == self.configuration)
+        return same and few_enough(self.max_bad_records, manifest["totals"])
+
+    def map(self, shard: Shard) -> Entry:
+        """Reads the entities of a shard and commits what each partition needs of them."""
+        found, dead = list[tuple[str, int, Entity]](), list[DeadLetter]()
+        for batch in read_batches(shard.slices, self.reading):
+            texts, failures = batch.texts(replace_errors=self.reading.errors == "replace")
+            dead += [*batch.dead, *failures]
+            for document, text in texts.items():
+                at = batch.dead_letter(document, "")
+                try:
+                    found.append((at.source, at.offset, read_entity(text)))
+                except BadRecord as error:
+                    dead.append(replace(at, reason=str(error)))
+        name = f"{SHARDS}/{shard.fingerprint}"
+        runs = write_runs(self.directory, f"{name}.arrow", [[_name_table(found)], [_store_table(found)]])
+        dead_letters = write_dead_letters(self.directory, f"{name}.dead.jsonl", dead)
+        totals = {"documents": len(found), "dead_letters": len(dead), "bytes": shard.size}
+        entry = Entry(shard.fingerprint, runs, totals, dead_letters=dead_letters)
+        write_entry(self.directory / SHARDS, entry, slices=written(shard.slices))
+        return entry
+
+    def reduce(self, partition: int, entries: Sequence[Entry]) -> Entry:
+        """Commits the arrays of a partition; of entities with one id the first is kept, others are dead letters.
+
+        Raises InputError for a damaged run.
+        """
+        stem = f"{PARTS}/{reduce_fingerprint(partition, entries)}"
+        names = [name for name, _ in _KEY]
+        keys = [table.select(names) for table in self._tables(partition, entries)]
+        order, dead = _in_order(pa.concat_tables([_COLUMNS[partition].empty_table().select(names), *keys]))
+        del keys
+        letters = None
+        if partition == _NAMES:
+            files = tuple(self._write_names(stem, entries, order))
+        else:
+            files = tuple(self._write_store(stem, entries, order))
+            letters = write_dead_letters(self.directory, f"{stem}.dead.jsonl", dead)
+        entry = Entry(stem.rpartition("/")[2], files, {"entities": len(order)}, dead_letters=letters)
+        write_entry(self.directory / PARTS, entry)
+        return entry
+
+    def _tables(self, partition: int, entries: Sequence[Entry]) -> Iterator[pa.Table]:
+        """What is held for a partition, one piece at a time: all of it would not be small."""
+        for entry in entries:
+            yield from read_run(self.directory, entry.files[partition])
+
+    def _write_names(self, stem: str, entries: Sequence[Entry], order: npt.NDArray[np.int64]) -> Iterator[File]:
+        kind = _COLUMNS[_NAMES].field("names").type
+        pieces = [chunk for table in self._tables(_NAMES, entries) for chunk in table["names"].chunks]
+        names = pa.chunked_array(pieces, kind).take(pa.array(order)).combine_chunks()
+        entities = pc.list_parent_indices(names).to_numpy()
+        for name, array in name_arrays(names.flatten().to_pylist(), entities).items():
+            yield self._write(stem, name, array.dtype, array.shape, [array])
+
+    def _write_store(self, stem: str, entries: Sequence[Entry], order: npt.NDArray[np.int64]) -> Iterator[File]:
+        for place, column in enumerate(("id", "description", "objects")):
+            texts = _texts((table[column] for table in self._tables(_STORE, entries)), order)
+            ends, size = texts.ordered_ends, int(texts.ordered_ends[-1]) + 1
+            yield self._write(stem, ENTITIES[2 * place], np.dtype("u1"), (size,), texts.pieces())
+            yield self._write(stem, ENTITIES[2 * place + 1], ends.dtype, ends.shape, [ends])
+
+    def _write(
+        self, stem: str, name: str, dtype: np.dtype[Any], shape: tuple[int, ...], pieces: Iterable[npt.NDArray[Any]]
+    ) -> File:
+        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        with attempt(self.directory / f"{stem}-{name}.npy") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for piece in pieces:
+                file.write(np.ascontiguousarray(piece).view(np.uint8))
+        return File(f"{stem}-{name}.npy", file.sha256, file.size, shape[0])
+
+    def finish(
+        self, plan: Plan, mapped: Sequence[Entry], reduced: Sequence[Entry], describe: Describe
+    ) -> dict[str, Any]:
+        """Gives the files their names; returns the manifest. Raises InputError where there is no entity.
+
+        Raises BadRecordsError over the threshold; then the dead letters are there, but no `_SUCCESS`.
+        """
+        totals = Counter[str]()
+        for entry in mapped:
+            totals.update(entry.totals)
+        entities = reduced[_STORE].totals["entities"]
+        totals["dead_letters"] += totals["documents"] - entities
+        totals["documents"] = entities
+        retract(self.directory)
+        dead_letters = gather_dead_letters(
+            self.directory, [*mapped, *reduced], totals=totals, limit=self.max_bad_records
+        )
+        if not entities:
+            raise InputError(f"{', '.join(self.inputs)}: no entity in it")
+        parts, listed, sizes = [], [], {}
+        for file in (file for entry in reduced for file in entry.files):
+            name = file.name.rpartition("-")[2]
+            parts.append(Whole(self.directory / file.name, self.directory / name))
+            listed.append(asdict(replace(file, name=name)))
+            sizes[name.removesuffix(".npy")] = file.records
+        content = {
+            "job": self.name,
+            "configuration": self.configuration,
+            "inputs": plan.inputs,
+            "totals": {key: totals[key] for key in ("documents", "bytes", "dead_letters")}
+            | {"names": sizes["candidate_ends"] - 1, "candidates": sizes["candidates"]},
+            "parts": listed,
+            "dead_letters": dead_letters and asdict(dead_letters),
+        }
+        publish(self.directory, parts, content, describe, old="*.npy")
+        drop_others(self.directory, mapped)
+        rmtree(self.directory / PARTS, ignore_errors=True)
+        return content
+
+
+def _name_table(found: Sequence[tuple[str, int, Entity]]) -> pa.Table:
+    names = [entity.names for *_, entity in found]
+    return pa.table([*_keys(found), pa.array(names, pa.list_(pa.string()))], schema=_COLUMNS[_NAMES])
+
+
+def _store_table(found: Sequence[tuple[str, int, Entity]]) -> pa.Table:
+    descriptions = [entity.description for *_, entity in found]
+    objects = ["\n".join(entity.objects) for *_, entity in found]
+    return pa.table([*_keys(found), descriptions, objects], schema=_COLUMNS[_STORE])
+
+
+def _keys(found: Sequence[tuple[str, int, Entity]]) -> list[list[Any]]:
+    return [
+        [entity.id for *_, entity in found],
+        [source for source, *_ in found],
+        [offset for _, offset, _ in found],
+    ]
+
+
+def _in_order(keys: pa.Table) -> tuple[npt.NDArray[np.int64], list[DeadLetter]]:
+    """Rows in the order of ids, and dead letters of those whose id stands before."""
+    order = pc.sort_indices(keys, sort_keys=_WHO).to_numpy().astype(np.int64)
+    ids = keys["id"].take(pa.array(order))
+    again = np.zeros(len(order), bool)
+    if len(order) > 1:
+        again[1:] = pc.equal(ids[1:], ids[:-1]).to_numpy()
+    dead, firsts = [], np.flatnonzero(~again)
+    for place in np.flatnonzero(again).tolist():
+        first = int(firsts[np.searchsorted(firsts, place) - 1])
+        (before,), (row,) = (keys.slice(int(order[at]), 1).to_pylist() for at in (first, place))
+        reason = f"subject_id {row['id']!r} stands before, in {before['source']} at byte {before['offset']:,}"
+        dead.append(DeadLetter(row["source"], row["offset"], reason))
+    return order[firsts], dead
+
+
+def _texts(columns: Iterable[pa.ChunkedArray], order: npt.NDArray[np.int64]) -> Texts:
+    """The bytes of strings, in one array."""
+    data, sizes = bytearray(), [np.zeros(1, np.int64)]
+    for chunk in (chunk for column in columns for chunk in column.chunks if len(chunk)):
+        _, bounds, buffer = chunk.buffers()
+        offsets = np.frombuffer(bounds, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+        sizes.append(np.diff(offsets))
+        if buffer is not None:
+            data += memoryview(buffer)[offsets[0] : offsets[-1]]
+    return Texts(np.frombuffer(data, np.uint8), np.cumsum(np.concatenate(sizes)), order)
+
+
+@functools.cache
+def code_version() -> str:
+    """A hash over the code that decides what is built: results of other code are not kept."""
+    names = ("double_array.py", "decoding.py", "knowledge_base.py", "knowledge_base_building.py", "tasks/json_input.py")
+    files = ("pipelines/storage", "pipelines/knowledge_base.py")
+    return hash_of(code_files(*(f"transforms/{name}" for name in names), *files))

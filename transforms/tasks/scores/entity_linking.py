@@ -1,0 +1,83 @@
+"""Scores of entity linking: mentions with their place and their entity, all right or wrong; two rules for NIL."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from transforms.tasks.json_input import field, id_field, json_lines, text_field
+from transforms.tasks.record import BadRecord, content_id
+from transforms.tasks.scores.rates import rates
+
+Rules = Literal["ccks2019", "duel2020"]
+NIL = "NIL"
+Link = tuple[str, str, str]  # mention, offset, id of its entity
+Links = Mapping[tuple[str, str], Sequence[Link]]  # by text_id and text
+
+
+def read_predictions(content: bytes) -> dict[tuple[str, str], list[Link]]:
+    """The links of JSON lines by `text_id`, or the hash of `text` without one, and text.
+
+    Raises BadRecord that names the line, also for an offset or an id that is no text, as the organisers do.
+    """
+    found: dict[tuple[str, str], list[Link]] = {}
+    for of, row in json_lines(content):
+        text = text_field(row, "text", of=of)
+        key = (id_field(row, "text_id", of=of) or content_id(text), text)
+        if key in found:
+            raise BadRecord(f"{of}text_id {key[0]} stands there twice")
+        items = enumerate(field(row, "mention_data", list, of=of))
+        found[key] = [
+            (
+                field(item, "mention", str, of=f"{of}mention_data, item {number}: "),
+                field(item, "offset", str, of=f"{of}mention_data, item {number}: "),
+                field(item, "kb_id", str, of=f"{of}mention_data, item {number}: "),
+            )
+            for number, item in items
+        ]
+    return found
+
+
+read_gold = read_predictions
+
+
+def score(predictions: Links, gold: Links, *, rules: Rules = "ccks2019") -> dict[str, float]:
+    """`precision`, `recall` and `f1` over all links; a link is right if mention, offset and id are.
+
+    `ccks2019`, by which the figures of that competition were published: what stands for no entity, `NIL`, counts on
+    neither side, what is said twice counts once, and only texts of `gold` count. `duel2020`, the script of the next
+    year's organisers: NIL in gold is one more to find, which nothing can, as NIL that is predicted where gold has a
+    mention is passed over; a mention that gold has not is wrong whatever its id, and so is one that is said again.
+
+    >>> gold = {("7", "晨星号几点发车"): [("晨星号", "0", "90001"), ("发车", "5", "NIL")]}
+    >>> score(gold, gold)
+    {'precision': 1.0, 'recall': 1.0, 'f1': 1.0}
+    >>> score(gold, gold, rules="duel2020")
+    {'precision': 1.0, 'recall': 0.5, 'f1': 0.6666666666666666}
+    """
+    if rules == "duel2020":
+        return _duel(predictions, gold)
+    right = said = true = 0
+    for key, links in gold.items():
+        given, wanted = ({link for link in of if not is_nil(link[2])} for of in (predictions.get(key, ()), links))
+        right, said, true = right + len(given & wanted), said + len(given), true + len(wanted)
+    return rates(right, said, right, true)
+
+
+def is_nil(identifier: str) -> bool:
+    """Whether an id stands for no entity: NIL, or one of the types of NIL that other years have."""
+    return identifier.startswith(NIL)
+
+
+def _duel(predictions: Links, gold: Links) -> dict[str, float]:
+    wanted = {(*key, *link[:2]): link[2] for key, links in gold.items() for link in links}
+    right = wrong = 0
+    seen = set[tuple[str, ...]]()
+    for key, links in predictions.items():
+        for mention, offset, identifier in links:
+            at = (*key, mention, offset)
+            if at in seen or at not in wanted:
+                wrong += 1
+            elif identifier.isdecimal():
+                right += identifier == wanted[at]
+                wrong += identifier != wanted[at]
+            seen.add(at)
+    return rates(right, right + wrong, right, sum(map(len, gold.values())))
