@@ -41,6 +41,8 @@ setup(
         "angles": ["safetensors>=0.5", "scipy>=1.16"],
         "train": [*TRAIN, "tensorflow>=2.21"],
         "train-cpu": [*TRAIN, "tensorflow-cpu>=2.21"],
+        # What is compared with in tests/parity and `hanmill bench encoder`; not in the lock, as it is of gigabytes.
+        "parity": ["jax==0.10.2", "torch==2.13.0", "transformers>=5.23"],
         "dev": [
             "duckdb>=1.4",
             "hypothesis>=6.140",

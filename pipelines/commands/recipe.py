@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -78,7 +78,7 @@ def run(
 
 def _commands(context: typer.Context) -> Mapping[str, Sequence[str]]:
     """The long options of every command that a step may call, such as `count` or `kb build`."""
-    found = {}
+    found = dict[str, Any]()
     for name, command in context.parent.command.commands.items():  # type: ignore[union-attr]
         below = {f"{name} {of}": part for of, part in getattr(command, "commands", {}).items()}
         found |= below or {name: command}

@@ -11,6 +11,7 @@ COMMANDS = {
     "count": ["out", "by-label", "workers", "user-dict", "help"],
     "vocab": ["out", "size", "help"],
     "evaluate": ["model", "json", "help"],
+    "kb build": ["out", "help"],
 }
 RECIPE = """
 corpus = "a corpus"
@@ -50,6 +51,11 @@ def test_steps_are_command_lines_in_order(tmp_path: Path) -> None:
     assert vocab.arguments == ("vocab", "made/count", "--out", "made/vocab.txt", "--size", "100")
     assert (again.name, again.command, again.arguments, again.out) == ("again", "evaluate", ("evaluate",), "")
     assert again.save == "made/scores.json"
+
+
+def test_a_command_may_be_two_words(tmp_path: Path) -> None:
+    (step,) = read(tmp_path, text='out = "o"\n[kb]\ncommand = "kb build"\narguments = "rows"\n').steps
+    assert step.arguments == ("kb", "build", "rows", "--out", "o/kb")
 
 
 def test_settings_stand_in_for_values(tmp_path: Path) -> None:
