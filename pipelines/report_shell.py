@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bokeh.embed import components
 from bokeh.resources import Resources
@@ -60,7 +60,7 @@ code { font: 12px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "Noto Sans Mono 
   overflow-wrap: anywhere; }
 """
 
-_SHELL = """
+_PAGE = """
 <!doctype html>
 <html lang="en">
 <head>
@@ -75,6 +75,16 @@ _SHELL = """
 <body>
 <main>
 <h1>{% block title %}{% endblock %}</h1>
+{% block main %}{% endblock %}
+</main>
+{{ script | safe }}
+</body>
+</html>
+"""
+
+_SHELL = """
+{%- extends "page" %}
+{%- block main %}
 <p>{% block subject %}{% endblock %}, finished {{ finished }}
  after {{ run.seconds | seconds }} on {{ run.workers }} {{ "worker" if run.workers == 1 else "workers" }}
  ({{ run.engine }})</p>
@@ -105,10 +115,7 @@ _SHELL = """
 </div>
 <h3>Command</h3>
 <code>{{ command }}</code>
-</main>
-{{ script | safe }}
-</body>
-</html>
+{%- endblock %}
 """
 
 
@@ -122,9 +129,17 @@ def read_finished(directory: Path) -> tuple[Any, Any]:
     return found[MANIFEST], found[RUN]
 
 
-def page_of(content: str) -> Template:
-    """A page of the blocks title, subject, content and records, within what all share."""
-    return _environment.from_string('{% extends "shell" %}' + content, globals={"style": Markup(_STYLE)})
+def page_of(content: str, *, shell: Literal["shell", "page"] = "shell") -> Template:
+    """A page of the blocks title, subject, content and records within what all jobs share, or of title and main."""
+    return _environment.from_string(f'{{% extends "{shell}" %}}' + content, globals={"style": Markup(_STYLE)})
+
+
+def write_figures(path: Path, page: Template, *, figures: Mapping[str, Any], **values: Any) -> None:
+    """Writes a page with Bokeh's figures, by the names under which it shows them, and Bokeh itself in it."""
+    script, divisions = components(figures, theme=THEME)
+    bokeh = Resources(mode="inline", components=["bokeh"]).render()
+    text = page.render(figures=divisions, script=script, bokeh=bokeh, **values)
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))  # names of files need not be UTF-8
 
 
 def write_page(
@@ -143,21 +158,19 @@ def write_page(
     manifest, run = read_finished(directory)
     stages = {name: run["stages"][name] for name in _STAGES if name in run["stages"]}
     drawn = bars(list(stages), list(stages.values()), width=490, titles=("stage", "time"), unit=" s")
-    script, divisions = components({**figures, "stages": drawn}, theme=THEME)
-    text = page.render(
+    write_figures(
+        directory / REPORT,
+        page,
+        figures={**figures, "stages": drawn},
         name=directory.resolve().name,
         manifest=manifest,
         run=run,
         records=records,
         finished=datetime.fromisoformat(run["finished"]).strftime("%Y-%m-%d %H:%M"),
         command=shlex.join(map(str, run["command"])),
-        figures=divisions,
-        script=script,
-        bokeh=Resources(mode="inline", components=["bokeh"]).render(),
         configuration=configuration,
         **values,
     )
-    write_bytes(directory / REPORT, text.encode("utf-8", "backslashreplace"))  # names of files need not be UTF-8
     return directory / REPORT
 
 
@@ -194,6 +207,8 @@ def _facts(values: Mapping[str, Any]) -> Markup:
     return Markup('<table class="facts">\n' + "".join(rows) + "</table>")
 
 
-_environment = Environment(loader=DictLoader({"shell": _SHELL.lstrip()}), autoescape=True, undefined=StrictUndefined)
+_environment = Environment(
+    loader=DictLoader({"page": _PAGE.lstrip(), "shell": _SHELL.lstrip()}), autoescape=True, undefined=StrictUndefined
+)
 _environment.filters |= {"number": _number, "mega": _mega, "seconds": _seconds, "fact": _fact}
 _environment.filters["facts"] = _facts
