@@ -102,11 +102,12 @@ def write_small_files(documents: Sequence[bytes], folder: Path, *, files: int, s
     random = np.random.Generator(np.random.PCG64(seed))
     for category in CATEGORIES:
         (folder / category).mkdir(parents=True)
+    characters = sum(len(document.decode()) for document in documents) / sum(map(len, documents))  # a byte
     lengths = random.lognormal(sigma=0.65, size=files)
-    lengths *= size / lengths.sum()
+    lengths *= characters * size / lengths.sum()
     stream = _endless(documents, random)
     text, start, written = next(stream), 0, 0
-    for number, length in enumerate(np.maximum(1, lengths / 3).astype(int).tolist()):
+    for number, length in enumerate(np.maximum(1, lengths.round()).astype(int).tolist()):
         while len(text) - start < length:
             text, start = text[start:] + next(stream), 0
         piece = text[start : start + length].encode()

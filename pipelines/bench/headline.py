@@ -57,7 +57,7 @@ def chart_of(result: Mapping[str, Any]) -> Chart:
         Bar(
             row["title"],
             [row["mb_per_second"]],
-            f"{row['mb_per_second']:,.1f} MB/s, {row['ratio']:,.1f} × the loop",
+            f"{_shown(row['mb_per_second'])} MB/s, {_shown(row['ratio'])} times the loop",
             row["ours"],
             row["slowest"],
             row["fastest"],
@@ -65,8 +65,15 @@ def chart_of(result: Mapping[str, Any]) -> Chart:
         for row in rows
     ]
     machine = result["environment"]
+    corpus, sample = (f"{result[of]['bytes'] / 1e6:,.1f} MB" for of in ("corpus", "sample"))
+    how = f"medians and ranges of {count_of(result['rounds'], 'round')}"
     where = f"{machine['processor']}, {count_of(machine['cores'], 'core')}"
-    return Chart("MB of Chinese text counted a second", f"medians and ranges; {where}", bars)
+    over = f"hanmill over {corpus} of files, the others over {sample} of it in memory"
+    return Chart("MB of Chinese text counted a second", f"{how}; {over}; {where}", bars)
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def add_row(path: Path, result: Mapping[str, Any]) -> None:

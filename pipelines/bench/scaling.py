@@ -111,7 +111,7 @@ def fit(points: Sequence[Mapping[str, Any]], *, shard: float) -> Rates:
 def least_squares(values: npt.NDArray[np.float64], *columns: npt.NDArray[np.float64]) -> list[float]:
     """What each column is to be multiplied by: squares of relative errors are least, and nothing is negative.
 
-    >>> least_squares(np.array([3.0, 5.0]), np.ones(2), np.array([1.0, 2.0]))
+    >>> [round(found, 9) for found in least_squares(np.array([3.0, 5.0]), np.ones(2), np.array([1.0, 2.0]))]
     [1.0, 2.0]
     """
     best, coefficients = np.inf, [0.0] * len(columns)
@@ -125,7 +125,7 @@ def least_squares(values: npt.NDArray[np.float64], *columns: npt.NDArray[np.floa
         if (found >= 0).all() and error < best - 1e-12:
             best, coefficients = error, [0.0] * len(columns)
             for number, value in zip(kept, found.tolist(), strict=True):
-                coefficients[number] = round(value, 15)
+                coefficients[number] = value
     return coefficients
 
 
