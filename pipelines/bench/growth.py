@@ -1,5 +1,6 @@
 """`hanmill bench growth`: time, memory and where the time goes, from little text to much, and over many small files."""
 
+import importlib.util
 import json
 import statistics
 import tempfile
@@ -22,6 +23,7 @@ from pipelines.bench.profile import Profile, profile_count
 from pipelines.bench.results import described, print_table, save, table
 from pipelines.bench.standings import count_of
 from pipelines.bench.watched import run_watched
+from pipelines.engines.options import EngineName
 from pipelines.progress import tell
 from pipelines.storage.manifest import RUN
 
@@ -69,12 +71,13 @@ def bench_growth(
             files, size = small
             corpus = write_small_files(documents, Path(scratch) / "small", files=files, size=size)
             points.append(measure_point("THUCNews' shape", corpus, workers=workers, rounds=rounds))
-    seconds = schedule_nothing("local", shards=SHARDS_OF_NOTHING, workers=workers)
+    engine: EngineName = "dask" if importlib.util.find_spec("distributed") else "local"
+    seconds = schedule_nothing(engine, shards=SHARDS_OF_NOTHING, workers=workers)
     figures = {
         "corpus": {"inputs": list(inputs) or ["hanmill sample"], **base.facts()},
         "rounds": rounds,
         "points": points,
-        "schedule_shard": seconds / SHARDS_OF_NOTHING,
+        "scheduling": {"engine": engine, "seconds_a_shard": seconds / SHARDS_OF_NOTHING},
     }
     note = _NOTE.format(
         workers=count_of(workers, "worker"),

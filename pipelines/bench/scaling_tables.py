@@ -20,7 +20,7 @@ def print_scaling(paths: Sequence[Path], *, terabytes: Sequence[int], workers: S
     Raises InputError for a file that `hanmill bench growth` did not write.
     """
     found = [read_growth(path) for path in paths]
-    shard = max(result["schedule_shard"] for result in found)
+    shard = max(result["scheduling"]["seconds_a_shard"] for result in found)
     rates = fit([point for result in found for point in result["points"]], shard=shard)
     print_table(table("", "", ("rate", "fitted"), [[name, f"{value:.4g}"] for name, value in asdict(rates).items()]))
     print(

@@ -96,7 +96,7 @@ def test_one_worker_of_a_slow_network_waits_for_it() -> None:
 
 def test_tables_are_printed_of_what_growth_left(tmp_path: Path) -> None:
     path = tmp_path / "growth.json"
-    path.write_text(json.dumps({"kind": "growth", "points": points(), "schedule_shard": 2e-3}))
+    path.write_text(json.dumps({"kind": "growth", "points": points(), "scheduling": {"seconds_a_shard": 2e-3}}))
     ended = hanmill("bench", "scaling", path, "--terabytes", "1", "--workers", "2,1000", "--storage", 1, "--cores", 4)
     assert ended.code == 0, ended.err
     lines = {line.split("  ")[0]: line.split() for line in ended.out.splitlines() if line}
