@@ -11,6 +11,7 @@ from pipelines.errors import InputError
 from pipelines.word_count import PARTITIONS
 
 SHARD = 32 << 20
+LIMITS = ("driver", "reduce", "storage")  # what more workers do not shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,5 +152,5 @@ def predict(rates: Rates, *, size: float, files: float, workers: int, cluster: C
 def binding_from(prediction: Prediction) -> dict[str, float]:
     """From how many workers on driver, reduce tasks and storage each take longer than the map tasks."""
     work = prediction.parts["map"] * prediction.workers
-    parts = {name: prediction.parts[name] for name in ("driver", "reduce", "storage")}
+    parts = {name: prediction.parts[name] for name in LIMITS}
     return {name: work / seconds if seconds else np.inf for name, seconds in parts.items()}

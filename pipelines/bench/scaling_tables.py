@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.bench.results import print_table, table
-from pipelines.bench.scaling import Cluster, Prediction, Rates, binding_from, fit, predict
+from pipelines.bench.scaling import LIMITS, Cluster, Prediction, Rates, binding_from, fit, predict
 from pipelines.errors import InputError
 
 SHAPES = {"lines of large files": 0.0, "THUCNews' small files": 836_000 / 2.2e9}  # document files a byte
@@ -31,12 +31,8 @@ def print_scaling(paths: Sequence[Path], *, terabytes: Sequence[int], workers: S
     print_table(table("", "", _HEADINGS, [_cells(title, prediction) for title, prediction in shown]))
     print()
     last = dict(shown)
-    rows = [
-        [title, *(f"{number:,.0f}" for number in binding_from(one).values()), f"{one.driver_memory / 1e9:,.1f}"]
-        for title, one in last.items()
-    ]
-    headings = ("slower than map from workers", "driver", "reduce", "storage", "driver's memory for files, GB")
-    print_table(table("", "", headings, rows))
+    headings = ("slower than map from workers", *LIMITS, "first", "driver's memory for files, GB")
+    print_table(table("", "", headings, [_limits(title, prediction) for title, prediction in last.items()]))
 
 
 def read_growth(path: Path) -> dict[str, Any]:
@@ -59,6 +55,12 @@ def _predictions(
             for some in workers:
                 made = predict(rates, size=size, files=size * files_a_byte, workers=some, cluster=cluster)
                 yield f"{number:,} TB, {shape}", made
+
+
+def _limits(title: str, prediction: Prediction) -> list[str]:
+    found = binding_from(prediction)
+    first = min(found, key=lambda name: found[name])
+    return [title, *(f"{found[name]:,.0f}" for name in LIMITS), first, f"{prediction.driver_memory / 1e9:,.1f}"]
 
 
 def _cells(title: str, prediction: Prediction) -> list[str]:

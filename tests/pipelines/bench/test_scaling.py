@@ -101,7 +101,8 @@ def test_tables_are_printed_of_what_growth_left(tmp_path: Path) -> None:
     assert ended.code == 0, ended.err
     lines = {line.split("  ")[0]: line.split() for line in ended.out.splitlines() if line}
     assert lines["map_byte"] == ["map_byte", "2e-08"]
-    assert lines["1 TB, lines of large files"][-1] == "0.0"  # the last table's: no memory for files
+    assert lines["1 TB, lines of large files"][-2:] == ["storage", "0.0"]  # the last table: no memory for files
+    assert lines["1 TB, THUCNews' small files"][-2:] == ["driver", "304.0"]
     assert "storage 1 GB/s to all, network 1.25 GB/s a machine of 4 workers" in ended.out
     assert [line.split()[-1] for line in ended.out.splitlines() if "1,000" in line] == ["storage", "driver"]
 
