@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from pipelines.bench.growth import PARTS, bench_growth
-from pipelines.bench.profile import profile_count
 from pipelines.sample import write_sample
 from tests.pipelines.command import hanmill
 from tests.pipelines.page import Page
@@ -37,12 +36,3 @@ def test_growth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         image.verify()
     assert "300 files cut from the same documents" in capsys.readouterr().out
     assert hanmill("bench", "scaling", out / "growth.json").code == 0
-
-
-def test_steps_add_up_to_the_whole(tmp_path: Path) -> None:
-    write_sample(tmp_path / "corpus", documents=30, seed=1)
-    profile = profile_count([str(tmp_path / "corpus")], workers=1)
-    shown = {step for steps in PARTS.values() for step in steps}
-    assert profile.steps.keys() == shown
-    assert profile.words <= profile.run_rows
-    assert profile.run_bytes > 0
