@@ -20,7 +20,7 @@ from pipelines.bench.corpora import (
 )
 from pipelines.bench.engines import schedule_nothing
 from pipelines.bench.profile import Profile, profile_count
-from pipelines.bench.results import described, print_table, save, table
+from pipelines.bench.results import described, print_table, save, table, writing
 from pipelines.bench.standings import count_of
 from pipelines.bench.watched import run_watched
 from pipelines.engines.options import EngineName
@@ -59,6 +59,8 @@ def bench_growth(
     small: tuple[int, int] = (THUCNEWS_FILES, THUCNEWS_BYTES),
 ) -> None:
     """Measures, prints and saves. `small`: files and bytes of THUCNews' shape."""
+    with writing(out):
+        pass  # known before minutes are spent
     sizes = [1_000_000 * number for number in megabytes]
     points = []
     with tempfile.TemporaryDirectory() as scratch:

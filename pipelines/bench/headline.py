@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.bench.charts import Bar, Chart
 from pipelines.bench.comparison import compare
-from pipelines.bench.results import described, print_table, save, table
+from pipelines.bench.results import described, print_table, save, table, writing
 from pipelines.bench.standings import HEADINGS, cells, count_of
 from pipelines.errors import InputError, UsageError
 from pipelines.installation import ROOT
@@ -30,6 +30,8 @@ def bench_count(
     docs = ROOT / "docs"
     if record and not (docs / RECORD).is_file():
         raise UsageError(f"--record adds to {docs / RECORD}, which is not there: run it from a clone of hanmill")
+    with writing(out):
+        pass  # known before minutes are spent
     figures = compare(inputs, size=int(megabytes * 1e6), workers=workers, rounds=rounds, tell=tell)
     result = described("count", figures)
     note = _NOTE.format(

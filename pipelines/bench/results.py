@@ -3,7 +3,8 @@
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -93,6 +94,16 @@ def print_table(shown: Mapping[str, Any]) -> None:
         print("  ".join([line[0].ljust(len(first)), *others]))
 
 
+@contextmanager
+def writing(directory: Path) -> Iterator[None]:
+    """The folder of results, there; raises InputError where it, or a file in it, cannot be written."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise InputError(f"{error.filename or directory}: {error.strerror}: name another folder with --out") from error
+
+
 def save(
     directory: Path,
     name: str,
@@ -105,8 +116,7 @@ def save(
     """Writes `name`.json, `name`.html and, of the first chart, `name`.png. Raises InputError where it cannot."""
     found = result["environment"]
     facts = {name: value for name, value in found.items() if name != "packages"} | found["packages"]
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
+    with writing(directory):
         write_json(directory / f"{name}.json", result)
         write_png(charts[0], directory / f"{name}.png")
         write_figures(
@@ -120,7 +130,5 @@ def save(
             facts=facts | {"commit": result["commit"], "finished": result["finished"]},
             command=result["command"],
         )
-    except OSError as error:
-        raise InputError(f"{error.filename or directory}: {error.strerror}: name another folder with --out") from error
     for suffix in ("json", "html", "png"):
         print(directory / f"{name}.{suffix}")
