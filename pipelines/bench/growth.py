@@ -73,33 +73,36 @@ def bench_growth(
             files, size = small
             corpus = write_small_files(documents, Path(scratch) / "small", files=files, size=size)
             points.append(measure_point("THUCNews' shape", corpus, workers=workers, rounds=rounds))
-    engine: EngineName = "dask" if importlib.util.find_spec("distributed") else "local"
-    seconds = schedule_nothing(engine, shards=SHARDS_OF_NOTHING, workers=workers)
-    figures = {
-        "corpus": {"inputs": list(inputs) or ["hanmill sample"], **base.facts()},
-        "rounds": rounds,
-        "points": points,
-        "scheduling": {"engine": engine, "seconds_a_shard": seconds / SHARDS_OF_NOTHING},
-    }
-    note = _NOTE.format(
-        workers=count_of(workers, "worker"),
-        rounds=count_of(rounds, "round"),
-        corpus=base.megabytes,
-        small=_SMALL.format(files=small[0]) if thucnews else "",
-    )
-    shown = table("Figures", note, HEADINGS, [_cells(point) for point in points])
-    print(note)
-    print_table(shown)
-    steps = table("Steps", "Milliseconds for a MB, in one process.", ("", *PARTS), [_steps(point) for point in points])
-    print_table(steps)
-    save(
-        out,
-        NAME,
-        described("growth", figures),
-        title="Cost as work grows",
-        charts=[steps_chart(points), speed_chart(points, workers)],
-        tables=[shown, steps],
-    )
+        engine: EngineName = "dask" if importlib.util.find_spec("distributed") else "local"
+        seconds = schedule_nothing(engine, shards=SHARDS_OF_NOTHING, workers=workers)
+        figures = {
+            "corpus": {"inputs": list(inputs) or ["hanmill sample"], **base.facts()},
+            "rounds": rounds,
+            "points": points,
+            "scheduling": {"engine": engine, "seconds_a_shard": seconds / SHARDS_OF_NOTHING},
+        }
+        note = _NOTE.format(
+            workers=count_of(workers, "worker"),
+            rounds=count_of(rounds, "round"),
+            corpus=base.megabytes,
+            small=_SMALL.format(files=small[0]) if thucnews else "",
+        )
+        shown = table("Figures", note, HEADINGS, [_cells(point) for point in points])
+        print(note)
+        print_table(shown)
+        steps = table(
+            "Steps", "Milliseconds for a MB, in one process.", ("", *PARTS), [_steps(point) for point in points]
+        )
+        print_table(steps)
+        # Before the folder goes: a disk may take minutes to remove so many files.
+        save(
+            out,
+            NAME,
+            described("growth", figures),
+            title="Cost as work grows",
+            charts=[steps_chart(points), speed_chart(points, workers)],
+            tables=[shown, steps],
+        )
 
 
 def measure_point(title: str, corpus: Corpus, *, workers: int, rounds: int) -> dict[str, Any]:
