@@ -29,6 +29,7 @@ setup(
         "llvmlite>=0.50",
         "numba>=0.68",
         "numpy>=2.3",
+        "pillow>=12",
         "pyarrow>=25",
         "rich>=14",
         "typer>=0.29",

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bokeh.embed import components
 from bokeh.resources import Resources
@@ -60,7 +60,7 @@ code { font: 12px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "Noto Sans Mono 
   overflow-wrap: anywhere; }
 """
 
-_SHELL = """
+_PAGE = """
 <!doctype html>
 <html lang="en">
 <head>
@@ -75,6 +75,16 @@ _SHELL = """
 <body>
 <main>
 <h1>{% block title %}{% endblock %}</h1>
+{% block main %}{% endblock %}
+</main>
+{{ script | safe }}
+</body>
+</html>
+"""
+
+_SHELL = """
+{%- extends "page" %}
+{%- block main %}
 <p>{% block subject %}{% endblock %}, finished {{ finished }}
  after {{ run.seconds | seconds }} on {% block place %}{{ run.workers }}
  {{ "worker" if run.workers == 1 else "workers" }} ({{ run.engine }}){% endblock %}</p>
@@ -106,10 +116,7 @@ _SHELL = """
 </div>
 <h3>Command</h3>
 <code>{{ command }}</code>
-</main>
-{{ script | safe }}
-</body>
-</html>
+{%- endblock %}
 """
 
 
@@ -123,12 +130,20 @@ def read_finished(directory: Path) -> tuple[Any, Any]:
     return found[MANIFEST], found[RUN]
 
 
-def page_of(content: str) -> Template:
-    """A page of the blocks title, subject, content and records, within what all share.
+def page_of(content: str, *, shell: Literal["shell", "page"] = "shell") -> Template:
+    """A page of the blocks title, subject, content and records within what all runs share, or of title and main.
 
     Where no engine ran, also of `place` and `time`.
     """
-    return _environment.from_string('{% extends "shell" %}' + content, globals={"style": Markup(_STYLE)})
+    return _environment.from_string(f'{{% extends "{shell}" %}}' + content, globals={"style": Markup(_STYLE)})
+
+
+def write_figures(path: Path, page: Template, *, figures: Mapping[str, Any], **values: Any) -> None:
+    """Writes a page with Bokeh's figures, by the names under which it shows them, and Bokeh itself in it."""
+    script, divisions = components(dict(figures), theme=THEME)
+    bokeh = Resources(mode="inline", components=["bokeh"]).render()
+    text = page.render(figures=divisions, script=script, bokeh=bokeh, **values)
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))  # names of files need not be UTF-8
 
 
 def write_page(
@@ -171,20 +186,18 @@ def render_page(
     **values: Any,
 ) -> Path:
     """Writes `report.html` and returns its path. `run`: as `run.json` has it; `inputs`: what was read."""
-    script, divisions = components(dict(figures), theme=THEME)
-    text = page.render(
+    write_figures(
+        directory / REPORT,
+        page,
+        figures=figures,
         name=directory.resolve().name,
         run=run,
         inputs=inputs,
-        figures=divisions,
-        script=script,
         configuration=configuration,
         finished=datetime.fromisoformat(run["finished"]).strftime("%Y-%m-%d %H:%M"),
         command=shlex.join(map(str, run["command"])),
-        bokeh=Resources(mode="inline", components=["bokeh"]).render(),
         **values,
     )
-    write_bytes(directory / REPORT, text.encode("utf-8", "backslashreplace"))  # names of files need not be UTF-8
     return directory / REPORT
 
 
@@ -223,6 +236,8 @@ def _facts(values: Mapping[str, Any]) -> Markup:
     return Markup('<table class="facts">\n' + "".join(rows) + "</table>")
 
 
-_environment = Environment(loader=DictLoader({"shell": _SHELL.lstrip()}), autoescape=True, undefined=StrictUndefined)
+_environment = Environment(
+    loader=DictLoader({"page": _PAGE.lstrip(), "shell": _SHELL.lstrip()}), autoescape=True, undefined=StrictUndefined
+)
 _environment.filters |= {"number": _number, "mega": _mega, "seconds": _seconds, "fact": _fact}
 _environment.filters["facts"] = _facts

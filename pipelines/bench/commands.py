@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from pipelines.errors import UsageError
+
 bench = typer.Typer(no_args_is_help=True, help="Measure and print the headline figures.")
 
 
@@ -17,6 +19,12 @@ class Scheduling(StrEnum):
 
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Real articles: figures depend on the text.")]
+Corpus = Annotated[
+    list[str] | None,
+    typer.Option(metavar="INPUT", help="Real articles, repeatable; default: made ones, as of `hanmill sample`."),
+]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Where figures, page and chart go.")]
+Numbers = Annotated[str, typer.Option(metavar="N,...")]
 Rounds = Annotated[int, typer.Option(min=1, help="Interleaved rounds; medians are printed.")]
 Workers = Annotated[int, typer.Option(min=1)]
 
@@ -29,12 +37,65 @@ def bench_segmentation(inputs: Inputs, rounds: Rounds = 5, megabytes: float = 20
     counting.bench_segmentation(inputs, rounds=rounds, megabytes=megabytes)
 
 
-@bench.command("count")
-def bench_count(inputs: Inputs, rounds: Rounds = 5, workers: Workers = 2) -> None:
-    """The whole command against the plain loop over jieba."""
-    from pipelines.bench import counting
+def numbers(text: str, option: str) -> list[int]:
+    """Whole numbers of 1 and more, in order; raises UsageError for anything else."""
+    try:
+        found = sorted({int(number) for number in text.split(",")})
+    except ValueError:
+        found = [0]
+    if found[0] < 1:
+        raise UsageError(f"{option} {text}: whole numbers of 1 and more, with commas between them")
+    return found
 
-    counting.bench_count(inputs, rounds=rounds, workers=workers)
+
+@bench.command("count")
+def bench_count(
+    corpus: Corpus = None,
+    megabytes: Annotated[float, typer.Option(min=0.001, help="Decoded text, evenly from the corpus.")] = 100.0,
+    workers: Numbers = "1,2",
+    rounds: Rounds = 5,
+    out: Out = Path("bench"),
+    record: Annotated[bool, typer.Option("--record", help="Add a row to docs/benchmarks.md.")] = False,
+) -> None:
+    """Every engine against all that a user could pick instead, side by side; the whole takes ten minutes."""
+    from pipelines.bench.headline import bench_count as bench
+
+    chosen = numbers(workers, "--workers")
+    bench(corpus or [], megabytes=megabytes, workers=chosen, rounds=rounds, out=out, record=record)
+
+
+@bench.command("growth")
+def bench_growth(
+    corpus: Corpus = None,
+    megabytes: Numbers = "10,100,500,2000",
+    thucnews: Annotated[bool, typer.Option("--thucnews", help="Also 836,000 small files, 2.2 GB together.")] = False,
+    workers: Workers = 2,
+    rounds: Rounds = 3,
+    out: Out = Path("bench"),
+) -> None:
+    """How time and memory grow with the work, and where the time goes; what is longer than the corpus repeats it."""
+    from pipelines.bench.growth import bench_growth as bench
+
+    sizes = numbers(megabytes, "--megabytes")
+    bench(corpus or [], megabytes=sizes, thucnews=thucnews, workers=workers, rounds=rounds, out=out)
+
+
+@bench.command("scaling")
+def bench_scaling(
+    growth: Annotated[list[Path], typer.Argument(metavar="GROWTH_JSON...", help="What `hanmill bench growth` left.")],
+    terabytes: Numbers = "1,100",
+    workers: Numbers = "2,16,128,1024",
+    storage: Annotated[float, typer.Option(min=0.001, help="GB/s of shared storage, to all workers together.")] = 5.0,
+    network: Annotated[float, typer.Option(min=0.001, help="GB/s of each machine.")] = 1.25,
+    cores: Annotated[int, typer.Option(min=1, help="Workers of a machine, which share its network.")] = 16,
+) -> None:
+    """What many workers would take, by a model fitted to measured runs, and what binds them first."""
+    from pipelines.bench.scaling import Cluster
+    from pipelines.bench.scaling_tables import print_scaling
+
+    cluster = Cluster(storage=1e9 * storage, network=1e9 * network, cores=cores)
+    sizes = numbers(terabytes, "--terabytes")
+    print_scaling(growth, terabytes=sizes, workers=numbers(workers, "--workers"), cluster=cluster)
 
 
 @bench.command("memory")

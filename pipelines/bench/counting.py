@@ -1,19 +1,15 @@
-"""How fast words are counted: in memory on one core, and as a whole command, against the plain loop over jieba."""
+"""How fast words are counted in memory on one core, against the plain loop over jieba; what memory a count takes."""
 
-import json
 import os
-import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
+from pipelines.bench.watched import run_watched
 from pipelines.run import environment
-from pipelines.storage.manifest import RUN, SUCCESS
 from pipelines.storage.readers import read_batches
 from pipelines.storage.shards import Slice, whole
 from pipelines.storage.sources import Reading, discover
@@ -58,15 +54,21 @@ def jieba_cut() -> Callable[[str], Sequence[str]]:
     """jieba.cut over its own dictionary, read anew: no cached file of jieba's is trusted."""
     import jieba
 
-    jieba.setLogLevel(60)
-    tokenizer = jieba.Tokenizer()
-    tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
-    tokenizer.initialized = True
-    cut: Callable[[str], Sequence[str]] = tokenizer.cut
+    cut: Callable[[str], Sequence[str]] = load_jieba(jieba.Tokenizer()).cut
     return cut
 
 
-def loop_over(cut: Callable[[str], Sequence[str]], texts: Sequence[str]) -> dict[str, int]:
+def load_jieba(tokenizer: Any) -> Any:
+    """A tokenizer of jieba's with its own dictionary read into it."""
+    import jieba
+
+    jieba.setLogLevel(60)
+    tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
+    tokenizer.initialized = True
+    return tokenizer
+
+
+def loop_over(cut: Callable[[str], Iterable[str]], texts: Iterable[str]) -> dict[str, int]:
     """The seed's program (kexue.fm post 7031): one global dictionary, one step a token."""
     counts: dict[str, int] = {}
     for text in texts:
@@ -94,49 +96,12 @@ def bench_segmentation(inputs: Sequence[str], *, rounds: int, megabytes: float) 
     print_timings(timings, size, f"{len(texts):,} documents, {size / 1e6:,.1f} MB of UTF-8, one core")
 
 
-def bench_count(inputs: Sequence[str], *, rounds: int, workers: int) -> None:
-    """The whole command, from process start to `_SUCCESS`, against the plain loop over the same decoded text."""
-    cut = jieba_cut()
-    texts = texts_of(inputs)
-    size = sum(len(text.encode()) for text in texts)
-    ours = f"hanmill count --workers {workers}"
-    seconds: dict[str, list[float]] = {"jieba, plain loop": [], ours: [], "the same, right after the loop": []}
-    stages = []
-    for _ in range(rounds):
-        begun = time.perf_counter()
-        loop_over(cut, texts)
-        seconds["jieba, plain loop"].append(time.perf_counter() - begun)
-        # Minutes of the loop leave files and kernels cold: one run warms them again.
-        seconds["the same, right after the loop"].append(_command(inputs, workers)[0])
-        taken, told = _command(inputs, workers)
-        seconds[ours].append(taken)
-        stages.append(told)
-    timings = [Timing(name, taken) for name, taken in seconds.items()]
-    print_timings(timings, size, f"{len(texts):,} documents, {size / 1e6:,.1f} MB of UTF-8, start to _SUCCESS")
-    for name in stages[0]:
-        print(f"  {name:<8} {statistics.median(stage[name] for stage in stages):6.3f} s")
-
-
-def _command(inputs: Sequence[str], workers: int) -> tuple[float, dict[str, float]]:
-    """Seconds of a count from the start of its process to `_SUCCESS`, and of its stages."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "counts"
-        command = [sys.executable, "-m", "pipelines.cli", "count", *inputs, "--out", str(out), "--no-report"]
-        begun = time.time()
-        subprocess.run(
-            [*command, "--workers", str(workers)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        stages: dict[str, float] = json.loads((out / RUN).read_bytes())["stages"]
-        return (out / SUCCESS).stat().st_mtime - begun, stages
-
-
 def bench_memory(inputs: Sequence[str], *, workers: int) -> None:
     """The largest resident set of any process of a count."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pipelines.cli", "count", *inputs, "--out", folder, "--no-report"]
-        subprocess.run([*command, "--workers", str(workers)], check=True)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(f"largest process: {peak / 1024:,.0f} MiB")
+        command = ["count", *inputs, "--out", folder, "--no-report", "--workers", str(workers)]
+        peak = run_watched("pipelines.cli", *command)
+    print(f"largest process: {peak / 2**20:,.0f} MiB")
 
 
 def interleave(contenders: dict[str, Callable[[], object]], *, rounds: int) -> list[Timing]:

@@ -108,6 +108,13 @@ class Nothing:
 
 
 def bench_scheduling(*, engine: EngineName, shards: int, workers: int) -> None:
+    """Prints seconds from the first task to the last, of shards of nothing."""
+    seconds = schedule_nothing(engine, shards=shards, workers=workers)
+    print(f"{shards:,} shards of nothing on {engine}, {workers} workers, {len(os.sched_getaffinity(0))} cores:")
+    print(f"{seconds:.2f} s, {1e3 * seconds / shards:.2f} ms a shard")
+
+
+def schedule_nothing(engine: EngineName, *, shards: int, workers: int) -> float:
     """Seconds from the first task to the last, of shards of nothing."""
     with tempfile.TemporaryDirectory() as folder:
         job = Nothing(Path(folder), shards)
@@ -117,6 +124,4 @@ def bench_scheduling(*, engine: EngineName, shards: int, workers: int) -> None:
             plan = job.plan(workers=workers)
             opened.run(job, plan, report=lambda progress: times.append((progress.stage, time.perf_counter())))
     begun = next((at for stage, at in times if stage == "map"), times[0][1])
-    seconds = times[-1][1] - begun
-    print(f"{shards:,} shards of nothing on {engine}, {workers} workers, {len(os.sched_getaffinity(0))} cores:")
-    print(f"{seconds:.2f} s, {1e3 * seconds / shards:.2f} ms a shard")
+    return times[-1][1] - begun
