@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.bench.watched import run_watched
-from pipelines.run import environment
+from pipelines.environment import environment
 from pipelines.storage.readers import read_batches
 from pipelines.storage.shards import Slice, whole
 from pipelines.storage.sources import Reading, discover

@@ -35,8 +35,7 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
     folder = tmp_path_factory.mktemp("place")
     texts = ("北京", "上海", "大学")
     rows = [("甲乙丙"[number % 3], texts[number % 3] * (1 + number % 5)) for number in range(24)]
-    source = write_labelled(folder / "a.tsv", rows)
-    make_records(folder, f"train={source}", f"dev={source}")
+    make_records(folder, *(f"{split}={write_labelled(folder / f'{split}.tsv', rows)}" for split in ("train", "dev")))
     init = write_checkpoint(folder / "init", folder / "vocab.txt")
     return (
         "train", "text-classification", "--records", folder / "records", "--init", init, "--epochs", 4, "--batch-size",
