@@ -35,7 +35,7 @@ def test_the_oracle(tmp_path: Path) -> None:
     [
         (["score", "event-extraction", "a", "b", "--aliases", "c"], 2, "--aliases: event-extraction has none"),
         (["score", "event-extraction", "a", "b"], 3, "a: No such file or directory"),
-        (["evaluate", "event-extraction", "a"], 2, "--oracle is missing"),
+        (["evaluate", "event-extraction", "a"], 2, "what is to be evaluated? --model RUN, or --oracle"),
         (["evaluate", "event-extraction", "--oracle", "a"], 3, "a: "),
         (["evaluate", "reading-comprehension", "--oracle", "a", "--schema", "b"], 2, "--schema: reading-compr"),
     ],
