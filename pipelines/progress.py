@@ -4,11 +4,11 @@ import sys
 import time
 from typing import Any
 
+from pipelines.console import SECONDS_BETWEEN_LINES, tell
 from pipelines.engines.job import Progress
 from pipelines.run import Watch
 from pipelines.storage.resume import Plan
 
-SECONDS_BETWEEN_LINES = 10.0
 STAGES = {"reduce": "merge", "finish": "write"}
 
 
@@ -18,11 +18,6 @@ def watch(records: str, *, work: str = "count") -> Watch:
     `records`: what the job counts, as totals of entries call it. `work`: what it does to shards.
     """
     return LiveWatch(records, work=work) if sys.stderr.isatty() else LineWatch(records, work=work)
-
-
-def tell(text: str) -> None:
-    """A plain line on standard error."""
-    print(f"hanmill: {text}", file=sys.stderr, flush=True)
 
 
 class LineWatch(Watch):

@@ -1,9 +1,6 @@
 """Runs a job in its output folder: lock, plan, engine, finish; and what `run.json` tells of it."""
 
 import contextlib
-import functools
-import os
-import platform
 import resource
 import shutil
 import sys
@@ -11,20 +8,15 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from pipelines.engines.job import Engine, Job, Progress
+from pipelines.environment import environment
 from pipelines.errors import InputError
 from pipelines.storage.commit import lock
 from pipelines.storage.manifest import PARTS, RUN, SHARDS, has_size, listed, read_json, read_manifest
 from pipelines.storage.resume import Plan, drop_others
-
-PACKAGES = (
-    "hanmill", "numpy", "scipy", "pyarrow", "numba", "llvmlite", "jieba", "tokenizers", "google-crc32c",
-    "keras", "tensorflow", "tensorflow-cpu", "jax", "torch",
-)  # fmt: skip
 
 
 class Watch:
@@ -160,28 +152,3 @@ class _Clock:
             "stages": self.stages,
             **{f"{name}_per_second": round(number / seconds, 1) for name, number in done.items()},
         }
-
-
-@functools.cache
-def environment() -> dict[str, Any]:
-    """Versions and machine, for `run.json` and `hanmill doctor`."""
-    packages = {}
-    for name in PACKAGES:
-        with contextlib.suppress(PackageNotFoundError):
-            packages[name] = version(name)
-    return {
-        "hanmill": packages.pop("hanmill", "not installed"),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": _processor_name(),
-        "cores": len(os.sched_getaffinity(0)),
-        "packages": packages,
-    }
-
-
-def _processor_name() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -15,11 +15,11 @@ from typing import Any
 import keras
 
 from pipelines.batching import Arrays, Batches, Batching, lengths_of
+from pipelines.console import tell
 from pipelines.datasets import DataSet
+from pipelines.environment import environment
 from pipelines.errors import EngineError, InputError
 from pipelines.matmul_rate import matmul_rate
-from pipelines.progress import tell
-from pipelines.run import environment
 from pipelines.storage.commit import lock, write_json
 from pipelines.storage.manifest import RUN, check_configuration
 from pipelines.training_average import Average

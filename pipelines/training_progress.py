@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.progress import SECONDS_BETWEEN_LINES, tell
+from pipelines.console import SECONDS_BETWEEN_LINES, tell
 
 Row = Mapping[str, Any]
 

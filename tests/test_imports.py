@@ -153,3 +153,20 @@ print(sorted(loaded & {{"pyarrow", "tensorflow", "numba", "jieba", "typer", "das
 """
     ended = on_a_training_machine(program)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "9\n[]\n", "")
+
+
+# All that hanmill needs elsewhere, and TensorFlow does not.
+ELSEWHERE = ("pyarrow", "numba", "llvmlite", "jieba", "typer", "bokeh", "jinja2", "dask", "distributed", "apache_beam")
+
+
+def test_training_needs_no_more_than_a_training_machine_has() -> None:
+    """The backend brings packages of its own, so that what must not be needed is named here."""
+    pytest.importorskip("keras")
+    program = f"""
+import sys
+
+sys.modules |= dict.fromkeys({ELSEWHERE!r})
+import pipelines.train
+"""
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr

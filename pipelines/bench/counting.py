@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.run import environment
+from pipelines.environment import environment
 from pipelines.storage.manifest import RUN, SUCCESS
 from pipelines.storage.readers import read_batches
 from pipelines.storage.shards import Slice, whole

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pipelines.bench.counting import decoded, jieba_cut, loop_over
+from pipelines.console import tell
 from pipelines.engines.choice import open_engine
 from pipelines.engines.options import EngineName, EngineOptions
-from pipelines.progress import tell
-from pipelines.run import environment
+from pipelines.environment import environment
 from pipelines.storage.commit import digest
 from pipelines.storage.manifest import RUN, Describe, Entry
 from pipelines.storage.resume import Plan

@@ -67,7 +67,7 @@ def count(
     after `--` are pipeline options of --engine beam.
     """
     from pipelines.commands.run import report, run_job, tell_outcome
-    from pipelines.progress import tell
+    from pipelines.console import tell
     from pipelines.storage.dead_letters import check_limit
     from pipelines.tally import prepare
     from pipelines.word_count import WordCount

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import typer
 
+from pipelines.console import tell
 from pipelines.engines.choice import open_engine
 from pipelines.engines.job import Job
 from pipelines.engines.options import EngineOptions
 from pipelines.errors import InputError
-from pipelines.progress import tell, watch
+from pipelines.progress import watch
 from pipelines.run import Outcome, run
 from pipelines.storage.manifest import PERFORMANCE_REPORT
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.options import Fresh, NoReport, needing
-from pipelines.progress import tell
+from pipelines.console import tell
 
 
 class TrainedName(StrEnum):

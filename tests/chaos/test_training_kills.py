@@ -14,7 +14,7 @@ from tests.chaos.commands import Command, run, running
 from tests.chaos.watching import Kind, watching
 from tests.pipelines.keras_modules import with_keras
 from tests.pipelines.made_models import write_checkpoint
-from tests.pipelines.made_records import classification, made, write_labelled
+from tests.pipelines.made_records import make_records, write_labelled
 
 pytestmark = pytest.mark.slow
 TIMES = {"time", "seconds", "tokens_per_second", "mfu"}
@@ -35,9 +35,8 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
     folder = tmp_path_factory.mktemp("place")
     texts = ("北京", "上海", "大学")
     rows = [("甲乙丙"[number % 3], texts[number % 3] * (1 + number % 5)) for number in range(24)]
-    inputs = [(split, write_labelled(folder / f"{split}.tsv", rows)) for split in ("train", "dev")]
-    made(classification(folder, folder / "records", *inputs, max_length=64))
-    init = write_checkpoint(folder / "init", folder / "made_vocabulary.txt")
+    make_records(folder, *(f"{split}={write_labelled(folder / f'{split}.tsv', rows)}" for split in ("train", "dev")))
+    init = write_checkpoint(folder / "init", folder / "vocab.txt")
     return (
         "train", "text-classification", "--records", folder / "records", "--init", init, "--epochs", 4, "--batch-size",
         4, "--accumulate", 2, "--ema", 0.9, "--schedule", "linear", "--learning-rate", 0.01, "--deterministic",

@@ -12,6 +12,7 @@ from pipelines.run import Outcome, run
 from pipelines.storage.sources import Reading
 from pipelines.tally import prepare
 from pipelines.task_options import TaskOptions
+from tests.pipelines.command import hanmill
 from transforms.splits import Splits
 from transforms.vocabulary import SPECIAL_TOKENS
 
@@ -84,6 +85,14 @@ def classification(folder: Path, out: Path, *inputs: Path | tuple[str, Path], **
     named = tuple((item[0], str(item[1])) if isinstance(item, tuple) else ("", str(item)) for item in inputs)
     options.setdefault("splits", Splits(files=2))
     return Records(named, out, task_options(folder, "text-classification"), **options)
+
+
+def make_records(folder: Path, *inputs: str, max_length: int = 64) -> None:
+    """Classified texts in the folder's `records`, as the command makes them; inputs may be named for a split."""
+    vocabulary = write_vocabulary(folder / "vocab.txt")
+    options = ("--vocab", vocabulary, "--max-length", max_length, "--workers", 1, "--out", folder / "records")
+    done = hanmill("records", "text-classification", *inputs, *options)
+    assert done.code == 0, done.err
 
 
 def made(job: Records, *, workers: int = 1, fresh: bool = False) -> Outcome:

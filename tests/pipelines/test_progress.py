@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from pipelines import progress
+from pipelines.console import tell
 from pipelines.engines.job import Progress
-from pipelines.progress import LineWatch, LiveWatch, tell, watch
+from pipelines.progress import LineWatch, LiveWatch, watch
 from pipelines.storage.manifest import Entry
 from pipelines.storage.resume import Plan
 from pipelines.storage.shards import Shard
