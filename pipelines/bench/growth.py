@@ -23,8 +23,8 @@ from pipelines.bench.profile import Profile, profile_count
 from pipelines.bench.results import described, print_table, save, table, writing
 from pipelines.bench.standings import count_of
 from pipelines.bench.watched import run_watched
+from pipelines.console import tell
 from pipelines.engines.options import EngineName
-from pipelines.progress import tell
 from pipelines.storage.manifest import RUN
 
 NAME = "growth"

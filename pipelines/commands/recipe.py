@@ -47,7 +47,7 @@ def run(
     Engine options go to all steps that take them. With --engine dask a training step is one task of the cluster, on a
     worker with the resource GPU, or else CPU, if any has them. Ends with the exit code of the first step that fails.
     """
-    from pipelines.progress import tell
+    from pipelines.console import tell
     from pipelines.recipe import read_recipe
     from pipelines.recipe_run import run_recipe, summary
 
@@ -99,8 +99,8 @@ class _Launcher:
 
     def __call__(self, step: "Step") -> tuple[int, bytes]:
         if self.options.name == "dask" and step.command in ONE_TASK:
+            from pipelines.console import tell
             from pipelines.engines.dask_command import run_on_cluster
-            from pipelines.progress import tell
 
             return run_on_cluster(step.arguments, self.options, key=step.name, tell=tell)
         code, printed = _run_here([*step.arguments, *self._engine(step)], keep=bool(step.save), quiet=self.quiet)

@@ -38,7 +38,7 @@ def scores(train: Any, folder: Path, name: str, *, dev: Any, permuted: bool = Fa
     data_set = records_of(folder, name, train=made, dev=dev)
     options = train.TrainOptions(
         records=data_set.directory, out=folder / "run", changes=tuple(SMALL.items()), steps=400, batch_size=16,
-        learning_rate=1e-3, weight_decay=0.0, report=False,
+        learning_rate=1e-3, weight_decay=0.0,
     )  # fmt: skip
     train.train(options, task=name)
     rows = [json.loads(line) for line in (folder / "run/metrics.jsonl").read_text().splitlines()]

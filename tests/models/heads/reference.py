@@ -30,8 +30,7 @@ def scrambled(model: keras.Model, seed: int) -> keras.Model:
 def values(model: keras.Model) -> dict[str, Floats]:
     """Weights by their path below the head."""
     return {
-        weight.path.removeprefix(f"{model.name}/"): keras.ops.convert_to_numpy(weight).astype(np.float64)
-        for weight in model.weights
+        weight.path.removeprefix(f"{model.name}/"): np.asarray(weight.numpy(), np.float64) for weight in model.weights
     }
 
 
