@@ -106,6 +106,7 @@ def test_sizes_are_checked() -> None:
         small(size=10, heads=4)
 
 
+@pytest.mark.slow
 def test_it_learns_what_stands_in_its_inputs() -> None:
     """Both at once: mentions at one token, and links where the description has a token of the text."""
     random = np.random.default_rng(3)
