@@ -19,11 +19,10 @@ from pipelines.console import tell
 from pipelines.datasets import DataSet
 from pipelines.environment import environment
 from pipelines.errors import EngineError, InputError
-from pipelines.matmul_rate import matmul_rate
 from pipelines.storage.commit import lock, write_json
 from pipelines.storage.manifest import RUN, check_configuration
-from pipelines.training_average import Average
-from pipelines.training_folder import (
+from pipelines.training.average import Average
+from pipelines.training.folder import (
     BEST,
     CONFIG,
     clear,
@@ -33,15 +32,16 @@ from pipelines.training_folder import (
     keep_best,
     read_best,
 )
-from pipelines.training_log import Log
-from pipelines.training_memory import is_out_of_memory, out_of_memory
-from pipelines.training_model import build_model
-from pipelines.training_optimizer import compile_model, make_deterministic, schedule_of, train_step
-from pipelines.training_options import TrainOptions
-from pipelines.training_progress import watch
-from pipelines.training_speed import speed_of
-from pipelines.training_state import load_state, save_state
-from pipelines.training_tasks import TrainingTask, training_task
+from pipelines.training.log import Log
+from pipelines.training.matmul_rate import matmul_rate
+from pipelines.training.memory import is_out_of_memory, out_of_memory
+from pipelines.training.model import build_model
+from pipelines.training.optimizer import compile_model, make_deterministic, schedule_of, train_step
+from pipelines.training.options import TrainOptions
+from pipelines.training.progress import watch
+from pipelines.training.speed import speed_of
+from pipelines.training.state import load_state, save_state
+from pipelines.training.tasks import TrainingTask, training_task
 from transforms.splits import TRAIN
 
 __all__ = ["BEST", "TrainOptions", "train"]

@@ -13,8 +13,8 @@ from pipelines.errors import InputError
 from pipelines.inference import InBatches
 from pipelines.storage.commit import digest
 from pipelines.storage.manifest import MANIFEST, read_json
-from pipelines.training_folder import BEST, RECORDS
-from pipelines.training_tasks import training_task
+from pipelines.training.folder import BEST, RECORDS
+from pipelines.training.tasks import training_task
 from transforms.tasks.task import Task
 from transforms.wordpiece import WordPiece
 

@@ -170,7 +170,7 @@ def _training_rate(data_set: DataSet, batching: Batching, checkpoint: Path) -> f
 
     from models.checkpoints import load, open_checkpoint
     from models.encoder import Encoder
-    from pipelines.training_tasks import training_task
+    from pipelines.training.tasks import training_task
 
     how, opened = training_task(TASK), open_checkpoint(checkpoint)
     model = how.model(Encoder(opened.config), data_set)

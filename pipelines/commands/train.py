@@ -105,7 +105,7 @@ def train(
 def _write_report(out: Path) -> None:
     """A machine that only trains need not have what draws."""
     try:
-        from pipelines.training_report import write_report
+        from pipelines.training.report import write_report
     except ModuleNotFoundError as error:
         tell(f"no report.html, which needs {error.name}: the same command writes it where that is installed")
         return

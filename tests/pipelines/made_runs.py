@@ -16,8 +16,8 @@ from pipelines.datasets import DataSet
 from pipelines.records import Records
 from pipelines.storage.sources import Reading
 from pipelines.task_options import TaskOptions
-from pipelines.training_folder import describe_records, keep_best
-from pipelines.training_tasks import training_task
+from pipelines.training.folder import describe_records, keep_best
+from pipelines.training.tasks import training_task
 from tests.pipelines.made_records import made, write_lines
 from transforms.splits import Splits
 from transforms.tasks.task import TASKS

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.storage.commit import write_bytes
-from pipelines.tensorboard import FOLDER, EventFile
+from pipelines.training.tensorboard import FOLDER, EventFile
 
 METRICS = "metrics.jsonl"
 _NO_SCALARS = ("step", "split", "time")

@@ -11,8 +11,8 @@ from models.encoder_config import EncoderConfig
 from models.presets import PRESETS
 from pipelines.datasets import VOCABULARY, DataSet
 from pipelines.errors import InputError, UsageError
-from pipelines.training_options import TrainOptions
-from pipelines.training_tasks import TrainingTask
+from pipelines.training.options import TrainOptions
+from pipelines.training.tasks import TrainingTask
 from transforms.splits import TRAIN
 
 

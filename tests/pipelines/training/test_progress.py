@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from pipelines import training_progress
-from pipelines.training_progress import LineWatch, LiveWatch, watch
+from pipelines.training.progress import LineWatch, LiveWatch, watch
 from tests.pipelines.test_progress import Terminal
 
 SCORE = {"step": 2, "split": "dev", "loss": 0.25, "accuracy": 0.5, "seconds": 1.0}

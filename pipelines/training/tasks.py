@@ -14,7 +14,7 @@ from pipelines.batching import VALID, Arrays, Batching, in_order
 from pipelines.datasets import DataSet
 from pipelines.errors import UsageError
 from pipelines.inference import Predict
-from pipelines.training_extraction import (
+from pipelines.training.extraction import (
     TrainEventExtraction,
     TrainReadingComprehension,
     TrainRelationExtraction,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipelines.training_log import METRICS, Log, read_rows
+from pipelines.training.log import METRICS, Log, read_rows
 
 
 def write(log: Log, step: int, split: str = "train") -> None:

@@ -10,7 +10,7 @@ from tests.pipelines.keras_modules import with_keras
 
 @pytest.fixture(scope="module")
 def average() -> Any:
-    return with_keras("pipelines.training_average")
+    return with_keras("pipelines.training.average")
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from models.encoder_config import EncoderConfig
-from pipelines.training_options import TrainOptions
+from pipelines.training.options import TrainOptions
 from tests.pipelines.keras_modules import with_keras
 
 
 @pytest.fixture(scope="module")
 def memory() -> Any:
-    return with_keras("pipelines.training_memory")
+    return with_keras("pipelines.training.memory")
 
 
 class OutOfMemoryError(RuntimeError):

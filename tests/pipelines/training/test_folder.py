@@ -14,7 +14,7 @@ from tests.pipelines.made_records import data_set
 
 @pytest.fixture(scope="module")
 def folder() -> Any:
-    return with_keras("pipelines.training_folder")
+    return with_keras("pipelines.training.folder")
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import numpy as np
 from keras import ops
 
 from pipelines.batching import Arrays
-from pipelines.training_options import TrainOptions
-from pipelines.training_tasks import TrainingTask
+from pipelines.training.options import TrainOptions
+from pipelines.training.tasks import TrainingTask
 
 Rate = Callable[[Any], Any]  # of a step, counted from 0
 

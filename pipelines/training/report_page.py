@@ -1,4 +1,4 @@
-"""The page of `pipelines.training_report`, within the shell of all pages."""
+"""The page of `pipelines.training.report`, within the shell of all pages."""
 
 from pipelines.report_shell import page_of
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.training_options import TrainOptions
+from pipelines.training.options import TrainOptions
 from tests.pipelines.keras_modules import with_keras
 
 
 @pytest.fixture(scope="module")
 def optimizer() -> Any:
-    return with_keras("pipelines.training_optimizer")
+    return with_keras("pipelines.training.optimizer")
 
 
 def rates(optimizer: Any, *, steps: int = 20, accumulate: int = 1, **options: Any) -> list[float]:

@@ -90,7 +90,7 @@ def test_targets_reach_the_loss_and_padding_does_not(name: str, tmp_path: Path) 
     from models.encoder import Encoder
     from models.encoder_config import EncoderConfig
     from pipelines.batching import Batching, in_order
-    from pipelines.training_tasks import training_task
+    from pipelines.training.tasks import training_task
 
     data_set = records_of(tmp_path, name, train=rows_of(name, 3, seed=1))
     task: Any = data_set.task()
@@ -115,7 +115,7 @@ def test_targets_reach_the_loss_and_padding_does_not(name: str, tmp_path: Path) 
 def test_gold_of_records_is_that_of_the_file(name: str, tmp_path: Path) -> None:
     """A model that knows all reaches the score that the file's own gold gives it."""
     from pipelines.batching import Batching
-    from pipelines.training_tasks import training_task
+    from pipelines.training.tasks import training_task
 
     data_set = records_of(tmp_path, name, train=rows_of(name, 9, seed=1))
     task: Any = data_set.task()

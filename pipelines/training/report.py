@@ -13,9 +13,9 @@ from pipelines.errors import InputError
 from pipelines.report_figures import ACCENT, INK, plain_figure
 from pipelines.report_shell import render_page
 from pipelines.storage.manifest import RUN, read_json
-from pipelines.training_folder import CONFIG
-from pipelines.training_log import METRICS, read_rows
-from pipelines.training_report_page import PAGE
+from pipelines.training.folder import CONFIG
+from pipelines.training.log import METRICS, read_rows
+from pipelines.training.report_page import PAGE
 from transforms.splits import TRAIN
 
 _MOST_POINTS, _SCORES, _NO_METRICS = 500, 20, ("step", "split", "seconds", "time")

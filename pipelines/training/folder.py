@@ -11,9 +11,9 @@ from pipelines.datasets import VOCABULARY, DataSet
 from pipelines.errors import InputError
 from pipelines.storage.commit import digest, remove, sync_folder, write_bytes, write_json
 from pipelines.storage.manifest import MANIFEST, RUN, File, read_json
-from pipelines.tensorboard import FOLDER as TENSORBOARD
-from pipelines.training_log import METRICS
-from pipelines.training_state import STATE
+from pipelines.training.log import METRICS
+from pipelines.training.state import STATE
+from pipelines.training.tensorboard import FOLDER as TENSORBOARD
 
 CONFIG, BEST, RECORDS, REPORT = "config.json", "best", "records", "report.html"
 _SCORE, _LABELS, _MADE, _OLD = "score.json", "labels.json", ".best.new", ".best.old"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.encoder_config import EncoderConfig
-from pipelines.training_speed import speed_of
+from pipelines.training.speed import speed_of
 
 
 def test_mfu_of_full_batches() -> None:

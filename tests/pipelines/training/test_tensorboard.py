@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.tensorboard import EventFile
+from pipelines.training.tensorboard import EventFile
 
 
 def test_scalars_come_back(tmp_path: Path) -> None:

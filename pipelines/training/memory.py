@@ -7,7 +7,7 @@ import keras
 from models.cost import activation_bytes
 from pipelines.batching import Arrays
 from pipelines.errors import EngineError
-from pipelines.training_options import TrainOptions
+from pipelines.training.options import TrainOptions
 
 _NAMES = {"ResourceExhaustedError", "OutOfMemoryError", "MemoryError", "_ArrayMemoryError"}
 _WORDS = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "not enough memory", "can't allocate memory")

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.errors import InputError
 from pipelines.storage.commit import attempt
-from pipelines.training_average import Average
+from pipelines.training.average import Average
 
 STATE = "state.npz"
 _PROGRESS = "progress"

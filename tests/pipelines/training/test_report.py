@@ -45,7 +45,7 @@ def write_run(folder: Path, *, steps: int, scores: int, **told: Any) -> None:
 
 
 def write_report(folder: Path) -> Page:
-    return Page(with_keras("pipelines.training_report").write_report(folder))
+    return Page(with_keras("pipelines.training.report").write_report(folder))
 
 
 def test_a_run_with_scores(tmp_path: Path) -> None:
