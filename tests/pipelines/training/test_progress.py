@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from pipelines import training_progress
+from pipelines.training import progress as training_progress
 from pipelines.training.progress import LineWatch, LiveWatch, watch
 from tests.pipelines.test_progress import Terminal
 
