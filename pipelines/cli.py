@@ -16,7 +16,7 @@ from pipelines.bench.commands import bench  # noqa: E402
 from pipelines.commands.angles import angles  # noqa: E402
 from pipelines.commands.count import count  # noqa: E402
 from pipelines.commands.kb import kb  # noqa: E402
-from pipelines.commands.options import EXIT_CODES, Directory, Invocation, needing  # noqa: E402
+from pipelines.commands.options import EXIT_CODES, MOST, Directory, Invocation, needing  # noqa: E402
 from pipelines.commands.predict import predict  # noqa: E402
 from pipelines.commands.recipe import run  # noqa: E402
 from pipelines.commands.records import inspect, records  # noqa: E402
@@ -47,7 +47,7 @@ app.command(epilog=EXIT_CODES)(evaluate)
 
 
 @app.command()
-def show(directory: Directory, top: Annotated[int, typer.Option(min=1, help="How many words.")] = 50) -> None:
+def show(directory: Directory, top: Annotated[int, typer.Option(min=1, max=MOST, help="How many words.")] = 50) -> None:
     """Show a finished output: the most frequent words of a count, the table of angles."""
     from pipelines.show import tell_output
 
@@ -82,8 +82,8 @@ def status(directory: Directory) -> None:
 @app.command()
 def sample(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the corpus goes.", show_default=False)],
-    documents: Annotated[int, typer.Option(min=1, help="How many.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, another corpus.")] = 0,
+    documents: Annotated[int, typer.Option(min=1, max=MOST, help="How many.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, max=MOST, help="Another seed, another corpus.")] = 0,
 ) -> None:
     """Make a corpus in THUCNews' layout, always the same for one seed."""
     from pipelines.sample import write_sample

@@ -14,7 +14,10 @@ from pipelines.storage.manifest import read_manifest
 def finished_count(directory: Path) -> dict[str, Any]:
     """The manifest of a finished count. Raises InputError where there is none."""
     manifest: dict[str, Any] | None = read_manifest(directory)
-    if manifest is None or manifest.get("job") != "word_count":
+    if manifest is not None and manifest.get("job") not in ("word_count", None):
+        more = f": hanmill inspect {directory} shows them" if manifest["job"] == "records" else ""
+        raise InputError(f"{directory}: holds {manifest['job']}, no count{more}")
+    if manifest is None or "job" not in manifest:
         raise InputError(f"{directory}: no finished count there: run hanmill count ... --out {directory}")
     return manifest
 

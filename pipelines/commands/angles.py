@@ -1,5 +1,6 @@
 """`hanmill angles`."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,7 +32,7 @@ def angles(
         ),
     ] = None,
     texts: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="INPUT", help="With a checkpoint: at the sentence vectors of these texts.", show_default=False
         ),
@@ -127,10 +128,12 @@ def angles(
         report(out, outcome, write_report)
 
 
-def _of_texts(checkpoint: Path, texts: Path | None, layer: int | None) -> dict[str, Any]:
+def _of_texts(checkpoint: Path, texts: str | None, layer: int | None) -> dict[str, Any]:
     """What the job is told of sentence vectors."""
     if texts is None:
         return {}
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow tells much at its import
     with shared.needing("train", command="hanmill angles --texts"):
         from pipelines.sentence_vectors import layer_of
-    return {"texts": str(texts.absolute()), "layer": layer_of(checkpoint, layer)}
+    # Workers may have another working directory.
+    return {"texts": texts if "://" in texts else os.path.abspath(texts), "layer": layer_of(checkpoint, layer)}

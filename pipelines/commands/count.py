@@ -34,7 +34,9 @@ def count(
     tls_cert: shared.TlsCert = None,
     tls_key: shared.TlsKey = None,
     by_label: Annotated[bool, typer.Option("--by-label", help="A column of counts for each label.")] = False,
-    min_count: Annotated[int, typer.Option(min=1, help="Leave out rarer words; changing it recounts nothing.")] = 1,
+    min_count: Annotated[
+        int, typer.Option(min=1, max=shared.MOST, help="Leave out rarer words; changing it recounts nothing.")
+    ] = 1,
     user_dict: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Words to add, in jieba's format; repeatable.")
     ] = None,

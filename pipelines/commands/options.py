@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pipelines.engines.options import EngineOptions
     from pipelines.storage.sources import Reading
 
+MOST = (1 << 31) - 1  # what no count of things may be over: larger numbers end in errors of other libraries
 EXIT_CODES = "Exit codes: 0 done, 2 usage, 3 input, 4 too many bad records, 5 engine, 130 interrupted."
 
 
@@ -51,7 +52,9 @@ Out = Annotated[Path, typer.Option(metavar="DIR", help="Output folder.", show_de
 Engine = Annotated[EngineName, typer.Option(help="Where tasks run.")]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, help="Worker processes; default: all cores, or those of the cluster.", show_default=False),
+    typer.Option(
+        min=1, max=1 << 16, help="Worker processes; default: all cores, or those of the cluster.", show_default=False
+    ),
 ]
 Scheduler = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="Dask's, such as tcp://host:8786; else one is started here.")

@@ -55,12 +55,14 @@ def records(
         int | None, typer.Option(min=8, help="Most tokens of a record; default: the task's.", show_default=False)
     ] = None,
     stride: Annotated[
-        int | None, typer.Option(min=1, help="Tokens between windows over a context.  [default: 128]")
+        int | None, typer.Option(min=1, max=1 << 16, help="Tokens between windows over a context.  [default: 128]")
     ] = None,
     across_documents: Annotated[
         bool, typer.Option("--across-documents", help="Pack texts together, in the order of their hash.")
     ] = False,
-    shards: Annotated[int, typer.Option(min=1, help="Files of split train; others have an eighth as many.")] = 16,
+    shards: Annotated[
+        int, typer.Option(min=1, max=1 << 16, help="Files of split train; others have an eighth as many.")
+    ] = 16,
     splits: Annotated[
         str | None,
         typer.Option(metavar="SHARES", help="Of inputs without SPLIT=, as train=0.9,dev=0.05,test=0.05."),
@@ -171,8 +173,8 @@ def _splits(named: Sequence[str], shares: str | None, *, files: int, salt: str) 
 def inspect(
     directory: shared.Directory,
     split: Annotated[str | None, typer.Option(help="Which; default: train.", show_default=False)] = None,
-    records: Annotated[int, typer.Option(min=1, help="How many.")] = 3,
-    skip: Annotated[int, typer.Option(min=0, help="How many to pass by before.")] = 0,
+    records: Annotated[int, typer.Option(min=1, max=shared.MOST, help="How many.")] = 3,
+    skip: Annotated[int, typer.Option(min=0, max=shared.MOST, help="How many to pass by before.")] = 0,
 ) -> None:
     """Show records as a person reads them: tokens, and spans marked in the text."""
     with shared.needing("records", command="hanmill inspect"):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.commands.options import Fresh, NoReport, needing
+from pipelines.commands.options import MOST, Fresh, NoReport, needing
 from pipelines.console import tell
 
 
@@ -41,24 +41,26 @@ def train(
     attention: Annotated[
         str | None, typer.Option(help="dot-product, talking-heads, synthesizer-...; kinds joined by + are mixed.")
     ] = None,
-    key_size: Annotated[int | None, typer.Option(min=1, help="Width of queries and keys of a head.")] = None,
+    key_size: Annotated[
+        int | None, typer.Option(min=1, max=1 << 16, help="Width of queries and keys of a head.")
+    ] = None,
     unshared: Annotated[bool, typer.Option("--unshared", help="A block for each layer of an ALBERT.")] = False,
     remat: Annotated[bool, typer.Option("--remat", help="Compute states again, and keep fewer of them.")] = False,
     dropout: Annotated[float | None, typer.Option(min=0, max=0.99)] = None,
     epochs: Annotated[float, typer.Option(min=0.001, help="Passes over the records.")] = 3.0,
-    steps: Annotated[int, typer.Option(min=0, help="Instead of epochs.", show_default=False)] = 0,
-    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    steps: Annotated[int, typer.Option(min=0, max=MOST, help="Instead of epochs.", show_default=False)] = 0,
+    batch_size: Annotated[int, typer.Option(min=1, max=1 << 20)] = 32,
     learning_rate: Annotated[float, typer.Option(min=0)] = 5e-5,
     schedule: Annotated[ScheduleName, typer.Option(help="How the rate falls after its warm-up.")] = ScheduleName.COSINE,
     warmup: Annotated[float, typer.Option(min=0, max=1, help="Share of the steps in which the rate grows.")] = 0.1,
     weight_decay: Annotated[float, typer.Option(min=0)] = 0.01,
-    accumulate: Annotated[int, typer.Option(min=1, help="Batches whose gradients make one step.")] = 1,
+    accumulate: Annotated[int, typer.Option(min=1, max=1 << 20, help="Batches whose gradients make one step.")] = 1,
     ema: Annotated[
         float, typer.Option(min=0, max=0.999999, help="Average weights with this decay; they are scored and kept.")
     ] = 0.0,
     precision: Annotated[PrecisionName, typer.Option()] = PrecisionName.FLOAT32,
     deterministic: Annotated[bool, typer.Option("--deterministic", help="The same losses in each run.")] = False,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST)] = 0,
     checkpoint_minutes: Annotated[float, typer.Option(min=0, help="Between saves of the whole state.")] = 10.0,
     no_report: NoReport = False,
     fresh: Fresh = False,

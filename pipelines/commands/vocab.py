@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from pipelines.commands.options import MOST
+
 
 class UnitName(StrEnum):
     WORD = "word"
@@ -19,9 +21,9 @@ def vocab(
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the vocabulary goes.", show_default=False)],
     size: Annotated[
         int | None,
-        typer.Option(min=6, help="At most so many tokens, the 5 special ones among them.", show_default=False),
+        typer.Option(min=6, max=MOST, help="At most so many tokens, 5 special ones among them.", show_default=False),
     ] = None,
-    min_count: Annotated[int, typer.Option(min=1, help="Leave out rarer tokens.")] = 1,
+    min_count: Annotated[int, typer.Option(min=1, max=MOST, help="Leave out rarer tokens.")] = 1,
     stop_words: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Leave out these tokens, one a line.", show_default=False)
     ] = None,

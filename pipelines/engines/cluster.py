@@ -97,4 +97,6 @@ def _reason(error: BaseException) -> str:
     """The last of a chain of exceptions says what happened."""
     while error.__cause__ is not None:
         error = error.__cause__
+    if isinstance(error, TimeoutError | asyncio.CancelledError):
+        return f"no answer within {SECONDS_TO_CONNECT} s"
     return str(error) or type(error).__name__

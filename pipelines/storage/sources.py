@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from pipelines.errors import InputError, UsageError
+from pipelines.storage.manifest import SHARDS
 from pipelines.storage.paths import open_path
 from pipelines.storage.streams import open_source
 from transforms.decoding import codec_name
@@ -150,10 +151,15 @@ def _local_sources(given: str, reading: Reading) -> Iterator[Source]:
 def _walk(
     top: str, relative: str, patterns: Sequence[str], above: set[tuple[int, int]]
 ) -> Iterator[tuple[str, int, int]]:
-    """Files below a folder that match, hidden ones skipped; a link that leads back up is not followed."""
+    """Files below a folder that match, hidden ones skipped; a link that leads back up is not followed.
+
+    Nor is a folder that a job writes its output to: else records would be made of their own card and vocabulary.
+    """
     status = os.stat(os.path.join(top, relative))
     here = (status.st_dev, status.st_ino)
     if here in above:
+        return
+    if os.path.isdir(os.path.join(top, relative, SHARDS)):
         return
     with os.scandir(os.path.join(top, relative)) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):

@@ -69,6 +69,13 @@ def test_embeddings(tmp_path: Path) -> None:
     assert told.out.startswith(f"{out}: up to date")
 
 
+def test_texts_may_be_a_url_and_must_be_there(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    told = angles("--embeddings", tmp_path / "checkpoint", "--texts", "memory://no/where.txt", "--out", tmp_path / "o")
+    assert told.code == 3
+    assert "no checkpoint" in told.err
+
+
 def test_flags_that_change_nothing_but_how_it_runs(tmp_path: Path) -> None:
     common = ("--dimensions", "2,20", "--pairs", "5e4")
     done(angles(*common, "--out", tmp_path / "a", "--no-report"))

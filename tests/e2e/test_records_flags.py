@@ -228,6 +228,7 @@ def test_fresh_and_other_options(top: Path) -> None:
         (["a.tsv", "--max-length", "7"], 2, "--max-length"),
         (["a.tsv", "--max-length", "70000"], 2, "--max-length 70000: between 8 and 65,536 tokens"),
         (["a.tsv", "--shards", "0"], 2, "--shards"),
+        (["a.tsv", "--shards", "1" + "0" * 20], 2, "--shards"),
         (["a.tsv", "--max-bad-records", "some"], 2, "--max-bad-records some: write a number, or a share"),
         (["a.tsv", "--shard-bytes", "x"], 2, "--shard-bytes x: not a size"),
         (["a.tsv", "--encoding", "utf-9"], 2, "--encoding"),

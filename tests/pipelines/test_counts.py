@@ -39,11 +39,7 @@ def other_manifest(counts: Path) -> None:
     write_json(counts / "manifest.json", {**manifest, "min_count": 7})
 
 
-def other_job(counts: Path) -> None:
-    publish(counts, [], {"job": "records", "parts": []}, dict, old="nothing")
-
-
-@pytest.mark.parametrize("change", [no_manifest, no_success, other_manifest, other_job])
+@pytest.mark.parametrize("change", [no_manifest, no_success, other_manifest])
 def test_what_is_no_finished_count(tmp_path: Path, change: Any) -> None:
     counts = made_count(tmp_path / "counts", ROWS)
     assert finished_count(counts)["totals"]["words"] == 5
@@ -52,6 +48,16 @@ def test_what_is_no_finished_count(tmp_path: Path, change: Any) -> None:
         InputError, match=rf"^{counts}: no finished count there: run hanmill count \.\.\. --out {counts}$"
     ):
         finished_count(counts)
+
+
+@pytest.mark.parametrize(
+    ("job", "message"),
+    [("records", r"records, no count: hanmill inspect .* shows them"), ("angles", "angles, no count")],
+)
+def test_another_job_s_output_is_named(tmp_path: Path, job: str, message: str) -> None:
+    publish(made_count(tmp_path, ROWS), [], {"job": job, "parts": []}, dict, old="nothing")
+    with pytest.raises(InputError, match=f"^{tmp_path}: holds {message}$"):
+        finished_count(tmp_path)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PAR1PAR1"])

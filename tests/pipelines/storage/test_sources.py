@@ -117,6 +117,17 @@ def test_a_link_to_nothing_is_named(tmp_path: Path, target: str) -> None:
             listed(name)
 
 
+def test_an_output_below_the_input_is_no_input(tmp_path: Path) -> None:
+    """Records have a card, README.md, and a vocabulary, vocab.txt, which are no documents."""
+    for name in ("a/1.txt", "a/out/README.md", "a/out/vocab.txt", "a/out/_shards/x.json", "a/other/2.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    found = discover([str(tmp_path)], Reading())
+    assert [source.path for source in found] == [f"{tmp_path}/a/1.txt", f"{tmp_path}/a/other/2.md"]
+    with pytest.raises(InputError, match="no document there"):
+        discover([str(tmp_path / "a/out")], Reading())
+
+
 def test_patterns(tmp_path: Path) -> None:
     for name in ("a/1.txt", "a/2.html", "a/b/3.html", "4.HTML", "a/[5].txt"):
         put(tmp_path / name)
