@@ -226,7 +226,15 @@ def _counted(records: Iterator[bytes], file: AttemptFile) -> Iterator[bytes]:
 @functools.cache
 def code_version() -> str:
     """A hash over the code that decides what records hold: results of other code are not kept."""
-    making = ("tasks", "splits.py", "tfrecord.py", "vocabulary.py", "wordpiece.py", "wordpiece_library.py")
-    running = ("dataset_info.py", "examples.py", "records.py", "storage", "task_options.py")
+    making = (
+        "knowledge_base.py",
+        "tasks",
+        "splits.py",
+        "tfrecord.py",
+        "vocabulary.py",
+        "wordpiece.py",
+        "wordpiece_library.py",
+    )
+    running = ("dataset_info.py", "examples.py", "knowledge_bases.py", "records.py", "storage", "task_options.py")
     files = [f"transforms/{name}" for name in making] + [f"pipelines/{name}" for name in running]
     return hash_of(code_files(*COUNTING, *files))

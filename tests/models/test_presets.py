@@ -8,6 +8,7 @@ from models.presets import PRESETS
 # Parameters without a pooler. The unshared ALBERTs and RoBERTa+ (9.84 M and 18.79 M): kexue.fm 7187 and 7325.
 PARAMETERS = {
     "bert-base": 101_677_056,
+    "bert-small": 23_691_264,
     "albert-tiny": 3_982_864,
     "albert-small": 4_594_432,
     "albert-base": 9_957_376,
