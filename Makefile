@@ -1,4 +1,4 @@
-# `make demo` and `make test` do all the set-up themselves, in .venv and .venv/cache.
+# `make demo` and `make test` do all the set-up themselves: packages in .venv, compiled kernels in the cache of the user.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
