@@ -73,7 +73,7 @@ def test_classified_texts(top: Path) -> None:
     assert "\n30 records in 16 parts, " in status
     other = hanmill("show", "out")
     assert (other.code, other.out) == (3, "")
-    assert "hanmill count" in other.err
+    assert "hanmill inspect out shows them" in other.err
     assert done(classify("a.tsv")).out.startswith("out: up to date, nothing to do\n")
 
 
