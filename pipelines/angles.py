@@ -15,20 +15,17 @@ import pyarrow as pa
 from pipelines.angle_tables import HISTOGRAMS, TABLES
 from pipelines.errors import EngineError, UsageError
 from pipelines.installation import code_files, hash_of
-from pipelines.storage.commit import digest
 from pipelines.storage.manifest import (
     PARTS,
     SHARDS,
     Describe,
     Entry,
     File,
-    check_configuration,
-    clear,
     publish,
     reduce_fingerprint,
     write_entry,
 )
-from pipelines.storage.resume import Plan, drop_others, make_plan, written
+from pipelines.storage.resume import Plan, drop_others, plan_job, written
 from pipelines.storage.shards import Shard, Slice
 from pipelines.storage.sources import Source
 from pipelines.storage.tables import read_run, write_runs, write_table
@@ -97,19 +94,20 @@ class Angles:
 
     def plan(self, *, workers: int, fresh: bool = False) -> Plan:
         """Raises InputError for a folder that holds another configuration."""
-        if fresh:
-            clear(self.directory)
-        check_configuration(self.directory, self.configuration)
-        # How NumPy makes normal numbers of random words may change from release to release (NEP 19).
-        configuration = digest([self.configuration, code_version(), np.__version__])
-        sources = [source for n in self.distinct for source in self._sources(n)]
-        plan = make_plan(
-            self.directory, sources, configuration=configuration, workers=workers, shard_bytes=self.shard_bytes
+        plan = plan_job(
+            self.directory,
+            [source for n in self.distinct for source in self._sources(n)],
+            configuration=self.configuration,
+            # How NumPy makes normal numbers of random words may change from release to release (NEP 19).
+            code=[code_version(), np.__version__],
+            workers=workers,
+            shard_bytes=self.shard_bytes,
+            fresh=fresh,
         )
         inputs = {
             "dimensions": self.distinct,
             "pairs": self.pairs,
-            "bytes": sum(source.size for source in sources),
+            "bytes": plan.inputs["bytes"],
         }
         return replace(plan, inputs=inputs)
 

@@ -14,7 +14,6 @@ import pyarrow as pa
 from pipelines.angle_tables import HISTOGRAMS, TABLES
 from pipelines.errors import InputError, UsageError
 from pipelines.installation import code_files, hash_of
-from pipelines.storage.commit import digest
 from pipelines.storage.embeddings import find_embeddings, read_embeddings
 from pipelines.storage.manifest import (
     PARTS,
@@ -22,15 +21,13 @@ from pipelines.storage.manifest import (
     Describe,
     Entry,
     File,
-    check_configuration,
-    clear,
     publish,
     reduce_fingerprint,
     write_entry,
 )
 from pipelines.storage.readers import read_batches
-from pipelines.storage.resume import Plan, drop_others, make_plan, written
-from pipelines.storage.shards import Shard, make_shard, whole
+from pipelines.storage.resume import Plan, drop_others, plan_job, written
+from pipelines.storage.shards import Shard, whole
 from pipelines.storage.sources import Reading, Source, discover
 from pipelines.storage.tables import read_run, write_runs, write_table
 from transforms import angles, isotropy
@@ -91,16 +88,17 @@ class Isotropy:
     def plan(self, *, workers: int, fresh: bool = False) -> Plan:
         """Raises InputError for missing vectors, and for a folder that holds another configuration."""
         sources = self._sources()
-        if fresh:
-            clear(self.directory)
-        check_configuration(self.directory, self.configuration)
-        configuration = digest([self.configuration, code_version(), np.__version__])
         size = sum(source.size for source in sources)
-        plan = make_plan(
-            self.directory, sources, configuration=configuration, workers=workers, shard_bytes=max(1, size)
+        plan = plan_job(
+            self.directory,
+            sources,
+            configuration=self.configuration,
+            code=[code_version(), np.__version__],
+            workers=workers,
+            shard_bytes=max(1, size),
+            fresh=fresh,
+            single=True,
         )
-        if plan.shards:
-            plan = replace(plan, shards=[make_shard(list(map(whole, sources)), configuration=configuration)], kept=[])
         checkpoint, first = Path(self.embeddings), Path(sources[0].path)
         of_texts = f"{Path(self.texts).name}, layer {self.layer} of {checkpoint.name}"
         name = of_texts if self.texts else f"{first.parent.name}/{first.name}"

@@ -17,25 +17,24 @@ import pyarrow.compute as pc
 
 from pipelines.errors import InputError
 from pipelines.installation import code_files, hash_of
-from pipelines.knowledge_bases import NAME
 from pipelines.storage.batches import DeadLetter
-from pipelines.storage.commit import Whole, attempt, digest
+from pipelines.storage.commit import attempt
 from pipelines.storage.dead_letters import few_enough, gather_dead_letters, write_dead_letters
+from pipelines.storage.knowledge_base import NAME
 from pipelines.storage.manifest import (
     PARTS,
     SHARDS,
     Describe,
     Entry,
     File,
-    check_configuration,
-    clear,
+    final_parts,
     publish,
     reduce_fingerprint,
     retract,
     write_entry,
 )
 from pipelines.storage.readers import read_batches
-from pipelines.storage.resume import Plan, drop_others, make_plan, written
+from pipelines.storage.resume import Plan, drop_others, plan_job, written
 from pipelines.storage.shards import Shard
 from pipelines.storage.sources import Reading, discover
 from pipelines.storage.tables import read_run, write_runs
@@ -79,12 +78,14 @@ class BuildKnowledgeBase:
         """Raises InputError for missing inputs, and for a folder that holds another configuration."""
         sources = discover(self.inputs, self.reading)
         prepare_kernels(decoding, double_array)
-        if fresh:  # not before it is known that there is something to read
-            clear(self.directory)
-        check_configuration(self.directory, self.configuration)
-        configuration = digest([self.configuration, code_version()])
-        return make_plan(
-            self.directory, sources, configuration=configuration, workers=workers, shard_bytes=self.shard_bytes
+        return plan_job(
+            self.directory,
+            sources,
+            configuration=self.configuration,
+            code=[code_version()],
+            workers=workers,
+            shard_bytes=self.shard_bytes,
+            fresh=fresh,
         )
 
     def describes(self, manifest: dict[str, Any]) -> bool:
@@ -181,18 +182,14 @@ class BuildKnowledgeBase:
         )
         if not entities:
             raise InputError(f"{', '.join(self.inputs)}: no entity in it")
-        parts, listed, sizes = [], [], {}
-        for file in (file for entry in reduced for file in entry.files):
-            name = file.name.rpartition("-")[2]
-            parts.append(Whole(self.directory / file.name, self.directory / name))
-            listed.append(asdict(replace(file, name=name)))
-            sizes[name.removesuffix(".npy")] = file.records
+        named = {file.name.rpartition("-")[2]: file for entry in reduced for file in entry.files}
+        parts, listed = final_parts(self.directory, named)
         content = {
             "job": self.name,
             "configuration": self.configuration,
             "inputs": plan.inputs,
             "totals": {key: totals[key] for key in ("documents", "bytes", "dead_letters")}
-            | {"names": sizes["candidate_ends"] - 1, "candidates": sizes["candidates"]},
+            | {"names": named["candidate_ends.npy"].records - 1, "candidates": named["candidates.npy"].records},
             "parts": listed,
             "dead_letters": dead_letters and asdict(dead_letters),
         }

@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 from pipelines.datasets import read_record
 from pipelines.errors import InputError
 from pipelines.examples import ShardRecords
-from pipelines.knowledge_bases import open_knowledge_base
 from pipelines.linking import beside, made_knowledge_base
 from pipelines.scores import read_with
 from pipelines.storage.batches import DeadLetter
+from pipelines.storage.knowledge_base import open_knowledge_base
 from pipelines.storage.readers import read_batches
 from pipelines.storage.record_tables import encode_table
 from pipelines.storage.shards import whole

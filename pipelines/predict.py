@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, ClassVar, cast
@@ -22,7 +22,7 @@ from pipelines.installation import code_files, hash_of
 from pipelines.run import run
 from pipelines.scores import score_files
 from pipelines.storage.batches import Batch
-from pipelines.storage.commit import Whole, attempt, digest
+from pipelines.storage.commit import attempt
 from pipelines.storage.dead_letters import few_enough, gather_dead_letters, write_dead_letters
 from pipelines.storage.manifest import (
     PARTS,
@@ -30,15 +30,14 @@ from pipelines.storage.manifest import (
     Describe,
     Entry,
     File,
-    check_configuration,
-    clear,
+    final_parts,
     publish,
     reduce_fingerprint,
     retract,
     write_entry,
 )
 from pipelines.storage.readers import read_batches
-from pipelines.storage.resume import Plan, drop_others, make_plan, written
+from pipelines.storage.resume import Plan, drop_others, plan_job, written
 from pipelines.storage.shards import Shard
 from pipelines.storage.sources import Reading, discover
 from pipelines.storage.tables import read_run, write_runs
@@ -91,12 +90,14 @@ class Predictions:
     def plan(self, *, workers: int, fresh: bool = False) -> Plan:
         """Raises InputError for missing inputs, and for a folder that holds another configuration."""
         sources = discover(self.inputs, self.reading)
-        if fresh:  # not before it is known that there is something to write
-            clear(self.directory)
-        check_configuration(self.directory, self.configuration)
-        configuration = digest([self.configuration, code_version()])
-        return make_plan(
-            self.directory, sources, configuration=configuration, workers=workers, shard_bytes=self.shard_bytes
+        return plan_job(
+            self.directory,
+            sources,
+            configuration=self.configuration,
+            code=[code_version()],
+            workers=workers,
+            shard_bytes=self.shard_bytes,
+            fresh=fresh,
         )
 
     def describes(self, manifest: dict[str, Any]) -> bool:
@@ -151,10 +152,8 @@ class Predictions:
             raise EngineError(f"{self.directory}: runs and predictions differ in rows: start anew with --fresh")
         retract(self.directory)
         dead_letters = gather_dead_letters(self.directory, mapped, totals=totals, limit=self.max_bad_records)
-        parts, listed = [], []
-        for file, name in zip(reduced[0].files, (PREDICTIONS, SUBMISSION), strict=True):
-            parts.append(Whole(self.directory / file.name, self.directory / name))
-            listed.append(asdict(replace(file, name=name)))
+        named = dict(zip((PREDICTIONS, SUBMISSION), reduced[0].files, strict=True))
+        parts, listed = final_parts(self.directory, named)
         names = ("documents", "predictions", "tokens", "bytes", "dead_letters")
         content = {
             "job": self.name,

@@ -16,7 +16,7 @@ from pipelines.dataset_info import describe_data_set, stem
 from pipelines.errors import EngineError, InputError
 from pipelines.examples import ShardRecords, held_schema
 from pipelines.installation import code_files, hash_of
-from pipelines.storage.commit import AttemptFile, Whole, attempt, digest
+from pipelines.storage.commit import AttemptFile, attempt
 from pipelines.storage.dead_letters import few_enough, gather_dead_letters, write_dead_letters
 from pipelines.storage.manifest import (
     CONFIGURATION,
@@ -25,8 +25,7 @@ from pipelines.storage.manifest import (
     Describe,
     Entry,
     File,
-    check_configuration,
-    clear,
+    final_parts,
     publish,
     read_json,
     reduce_fingerprint,
@@ -35,7 +34,7 @@ from pipelines.storage.manifest import (
 )
 from pipelines.storage.readers import read_batches
 from pipelines.storage.record_tables import BY_KEY, by_key, encode_table, from_table, table_schema, to_table
-from pipelines.storage.resume import Plan, drop_others, make_plan, written
+from pipelines.storage.resume import Plan, drop_others, plan_job, written
 from pipelines.storage.shards import Shard
 from pipelines.storage.sources import Reading, Source, discover
 from pipelines.storage.tables import read_run, write_runs
@@ -84,12 +83,14 @@ class Records:
         """Raises InputError for missing inputs, bad files, and for a folder that holds another configuration."""
         sources = self._sources()
         open_task(self.task)
-        if fresh:  # not before it is known that there is something to write
-            clear(self.directory)
-        check_configuration(self.directory, self.configuration)
-        configuration = digest([self.configuration, code_version(), tokenizers.__version__])
-        return make_plan(
-            self.directory, sources, configuration=configuration, workers=workers, shard_bytes=self.shard_bytes
+        return plan_job(
+            self.directory,
+            sources,
+            configuration=self.configuration,
+            code=[code_version(), tokenizers.__version__],
+            workers=workers,
+            shard_bytes=self.shard_bytes,
+            fresh=fresh,
         )
 
     def _sources(self) -> list[Source]:
@@ -152,14 +153,13 @@ class Records:
             raise EngineError(f"{self.directory}: runs and files differ in records: start anew with --fresh")
         retract(self.directory)
         dead_letters = gather_dead_letters(self.directory, mapped, totals=totals, limit=self.max_bad_records)
-        parts, listed, splits = [], [], {}
+        named, splits = dict[str, File](), {}
         for split, numbers in self.splits.ranges.items():
             files = [reduced[number].files[0] for number in numbers]
             splits[split] = [(file.records, file.bytes) for file in files]
             for place, file in enumerate(files):
-                name = f"{stem(task.name)}_{split}.tfrecord-{place:05d}-of-{len(files):05d}"
-                parts.append(Whole(self.directory / file.name, self.directory / name))
-                listed.append(asdict(replace(file, name=name)))
+                named[f"{stem(task.name)}_{split}.tfrecord-{place:05d}-of-{len(files):05d}"] = file
+        parts, listed = final_parts(self.directory, named)
         content = {
             "job": self.name,
             "task": task.name,
@@ -235,6 +235,6 @@ def code_version() -> str:
         "wordpiece.py",
         "wordpiece_library.py",
     )
-    running = ("dataset_info.py", "examples.py", "knowledge_bases.py", "records.py", "storage", "task_options.py")
+    running = ("dataset_info.py", "examples.py", "records.py", "storage", "task_options.py")
     files = [f"transforms/{name}" for name in making] + [f"pipelines/{name}" for name in running]
     return hash_of(code_files(*COUNTING, *files))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import InputError, UsageError
-from pipelines.knowledge_bases import knowledge_base_hash, open_knowledge_base
+from pipelines.storage.knowledge_base import knowledge_base_hash, open_knowledge_base
 from pipelines.tally import load_dictionary
 from transforms.segmentation import Segmenter
 from transforms.tasks.entity_linking import EntityLinking

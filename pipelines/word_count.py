@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from pipelines.errors import EngineError, InputError
 from pipelines.installation import code_files, hash_of
-from pipelines.storage.commit import AttemptFile, digest
+from pipelines.storage.commit import AttemptFile
 from pipelines.storage.dead_letters import few_enough, gather_dead_letters, write_dead_letters
 from pipelines.storage.manifest import (
     PARTS,
@@ -23,15 +23,13 @@ from pipelines.storage.manifest import (
     Describe,
     Entry,
     File,
-    check_configuration,
-    clear,
     publish,
     reduce_fingerprint,
     retract,
     write_entry,
 )
 from pipelines.storage.readers import read_batches
-from pipelines.storage.resume import Plan, drop_others, make_plan, written
+from pipelines.storage.resume import Plan, drop_others, plan_job, written
 from pipelines.storage.shards import Shard
 from pipelines.storage.sources import Reading, discover
 from pipelines.storage.tables import read_run, scratch_run, write_parquet, write_runs
@@ -104,12 +102,14 @@ class WordCount:
     def plan(self, *, workers: int, fresh: bool = False) -> Plan:
         """Raises InputError for missing inputs, and for a folder that holds another configuration."""
         sources = discover(self.inputs, self.reading)
-        if fresh:  # not before it is known that there is something to count
-            clear(self.directory)
-        check_configuration(self.directory, self.configuration)
-        configuration = digest([self.configuration, code_version()])
-        return make_plan(
-            self.directory, sources, configuration=configuration, workers=workers, shard_bytes=self.shard_bytes
+        return plan_job(
+            self.directory,
+            sources,
+            configuration=self.configuration,
+            code=[code_version()],
+            workers=workers,
+            shard_bytes=self.shard_bytes,
+            fresh=fresh,
         )
 
     def describes(self, manifest: dict[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.bench.counting import interleave
-from pipelines.knowledge_bases import open_knowledge_base
+from pipelines.storage.knowledge_base import open_knowledge_base
 from pipelines.storage.manifest import RUN, read_json, read_manifest
 from transforms.tasks.entity_linking_candidates import Candidates
 

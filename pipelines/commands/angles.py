@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.commands import options as shared
+from pipelines.commands.engines import on_engines
+from pipelines.engines.options import EngineOptions
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,9 +21,11 @@ class MethodName(StrEnum):
     REDUCED = "reduced"
 
 
+@on_engines
 def angles(
     context: typer.Context,
     out: shared.Out,
+    engine_options: EngineOptions,
     dimensions: Annotated[
         str | None, typer.Option(metavar="N,N...", help="Of the random vectors, between 2 and 1,000,000.")
     ] = None,
@@ -59,13 +63,6 @@ def angles(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other pairs.")] = 0,
-    engine: shared.Engine = shared.EngineName.LOCAL,
-    workers: shared.Workers = None,
-    scheduler: shared.Scheduler = None,
-    scheduler_file: shared.SchedulerFile = None,
-    tls_ca: shared.TlsCa = None,
-    tls_cert: shared.TlsCert = None,
-    tls_key: shared.TlsKey = None,
     shard_bytes: shared.ShardBytes = "1GiB",
     fresh: shared.Fresh = False,
     no_report: shared.NoReport = False,
@@ -77,16 +74,6 @@ def angles(
     """
     from pipelines.commands.run import report, run_job
 
-    engine_options = shared.engine_options(
-        context,
-        engine,
-        workers=workers,
-        scheduler=scheduler,
-        scheduler_file=scheduler_file,
-        tls_ca=tls_ca,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-    )
     out = out.absolute()
     if texts is None and layer is not None:
         raise UsageError("--layer is for --texts: without them token embeddings are measured")

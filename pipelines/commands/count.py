@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from pipelines.commands import options as shared
+from pipelines.commands.engines import on_engines
+from pipelines.engines.options import EngineOptions
 
 
 class TokenizerName(StrEnum):
@@ -20,19 +22,14 @@ class NormalizationName(StrEnum):
     NFKC = "nfkc"
 
 
+@on_engines
 def count(
     context: typer.Context,
     inputs: Annotated[
         list[str], typer.Argument(metavar="INPUT...", help="Directories, files, globs, archives or URLs.")
     ],
     out: shared.Out,
-    engine: shared.Engine = shared.EngineName.LOCAL,
-    workers: shared.Workers = None,
-    scheduler: shared.Scheduler = None,
-    scheduler_file: shared.SchedulerFile = None,
-    tls_ca: shared.TlsCa = None,
-    tls_cert: shared.TlsCert = None,
-    tls_key: shared.TlsKey = None,
+    engine_options: EngineOptions,
     by_label: Annotated[bool, typer.Option("--by-label", help="A column of counts for each label.")] = False,
     min_count: Annotated[
         int, typer.Option(min=1, max=shared.MOST, help="Leave out rarer words; changing it recounts nothing.")
@@ -83,16 +80,6 @@ def count(
         label_field=label_field,
         id_field=id_field,
         max_document_bytes=max_document_bytes,
-    )
-    engine_options = shared.engine_options(
-        context,
-        engine,
-        workers=workers,
-        scheduler=scheduler,
-        scheduler_file=scheduler_file,
-        tls_ca=tls_ca,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
     )
     # Workers may have another working directory.
     out, own = out.absolute(), str(dictionary.absolute()) if dictionary else None

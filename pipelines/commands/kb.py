@@ -5,22 +5,19 @@ from typing import Annotated
 import typer
 
 from pipelines.commands import options as shared
+from pipelines.commands.engines import on_engines
+from pipelines.engines.options import EngineOptions
 
 kb = typer.Typer(no_args_is_help=True, help="Knowledge bases for entity linking.")
 
 
 @kb.command("build", epilog=shared.EXIT_CODES)
+@on_engines
 def build(
     context: typer.Context,
     inputs: Annotated[list[str], typer.Argument(metavar="KB_DATA...", help="JSON lines, as CCKS2019's kb_data.")],
     out: shared.Out,
-    engine: shared.Engine = shared.EngineName.LOCAL,
-    workers: shared.Workers = None,
-    scheduler: shared.Scheduler = None,
-    scheduler_file: shared.SchedulerFile = None,
-    tls_ca: shared.TlsCa = None,
-    tls_cert: shared.TlsCert = None,
-    tls_key: shared.TlsKey = None,
+    engine_options: EngineOptions,
     encoding: shared.Encoding = "auto",
     shard_bytes: shared.ShardBytes = "32MiB",
     max_document_bytes: shared.MaxDocumentBytes = "64MiB",
@@ -47,16 +44,6 @@ def build(
         label_field="label",
         id_field="id",
         max_document_bytes=max_document_bytes,
-    )
-    engine_options = shared.engine_options(
-        context,
-        engine,
-        workers=workers,
-        scheduler=scheduler,
-        scheduler_file=scheduler_file,
-        tls_ca=tls_ca,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
     )
     job = BuildKnowledgeBase(
         tuple(inputs),

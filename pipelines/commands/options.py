@@ -12,7 +12,6 @@ import typer
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
-    from pipelines.engines.options import EngineOptions
     from pipelines.storage.sources import Reading
 
 MOST = (1 << 31) - 1  # what no count of things may be over: larger numbers end in errors of other libraries
@@ -25,12 +24,6 @@ class Invocation:
 
     started: float
     pipeline_options: Sequence[str]
-
-
-class EngineName(StrEnum):
-    LOCAL = "local"
-    DASK = "dask"
-    BEAM = "beam"
 
 
 class FormatName(StrEnum):
@@ -49,22 +42,6 @@ class ErrorsName(StrEnum):
 
 Directory = Annotated[Path, typer.Argument(help="Output folder of a run.", show_default=False)]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Output folder.", show_default=False)]
-Engine = Annotated[EngineName, typer.Option(help="Where tasks run.")]
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        min=1, max=1 << 16, help="Worker processes; default: all cores, or those of the cluster.", show_default=False
-    ),
-]
-Scheduler = Annotated[
-    str | None, typer.Option(metavar="ADDRESS", help="Dask's, such as tcp://host:8786; else one is started here.")
-]
-SchedulerFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="What `dask scheduler --scheduler-file` wrote.")
-]
-TlsCa = Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate authority of the cluster.")]
-TlsCert = Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate to show the cluster.")]
-TlsKey = Annotated[Path | None, typer.Option(metavar="FILE", help="Key of the certificate.")]
 Encoding = Annotated[str, typer.Option(help="auto: UTF-8, else GB18030; or any encoding Python knows.")]
 Pattern = Annotated[
     list[str] | None,
@@ -84,26 +61,6 @@ NoReport = Annotated[bool, typer.Option("--no-report", help="Write no report.htm
 Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs left in DIR.")]
 Errors = Annotated[ErrorsName, typer.Option(help="What to do with bytes that cannot be decoded.")]
 MaxBadRecords = Annotated[str, typer.Option(metavar="N|P%", help="More bad records end the run with exit code 4.")]
-
-
-def engine_options(
-    context: typer.Context,
-    engine: EngineName,
-    *,
-    workers: int | None,
-    scheduler: str | None,
-    scheduler_file: Path | None,
-    tls_ca: Path | None,
-    tls_cert: Path | None,
-    tls_key: Path | None,
-) -> "EngineOptions":
-    """The engine that a command's options name, with the pipeline options behind `--`."""
-    from pipelines.engines.options import EngineOptions
-
-    called: Invocation = context.obj
-    return EngineOptions(
-        engine.value, workers, scheduler, scheduler_file, tls_ca, tls_cert, tls_key, called.pipeline_options
-    )
 
 
 def reading_options(

@@ -6,9 +6,12 @@ from typing import Annotated
 import typer
 
 from pipelines.commands import options as shared
+from pipelines.commands.engines import on_engines
 from pipelines.commands.score import ScoredName
+from pipelines.engines.options import EngineOptions
 
 
+@on_engines
 def predict(
     context: typer.Context,
     task: Annotated[ScoredName, typer.Argument(metavar="TASK", help="What is predicted.", show_default=False)],
@@ -17,13 +20,7 @@ def predict(
     ],
     model: Annotated[Path, typer.Option(metavar="RUN", help="Folder of hanmill train.", show_default=False)],
     out: shared.Out,
-    engine: shared.Engine = shared.EngineName.LOCAL,
-    workers: shared.Workers = None,
-    scheduler: shared.Scheduler = None,
-    scheduler_file: shared.SchedulerFile = None,
-    tls_ca: shared.TlsCa = None,
-    tls_cert: shared.TlsCert = None,
-    tls_key: shared.TlsKey = None,
+    engine_options: EngineOptions,
     shard_bytes: shared.ShardBytes = "32MiB",
     fresh: shared.Fresh = False,
     max_bad_records: shared.MaxBadRecords = "5%",
@@ -38,16 +35,6 @@ def predict(
     with shared.needing("train", command="hanmill predict"):
         from pipelines.predict import SUBMISSION, Predictions
 
-    engine_options = shared.engine_options(
-        context,
-        engine,
-        workers=workers,
-        scheduler=scheduler,
-        scheduler_file=scheduler_file,
-        tls_ca=tls_ca,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-    )
     job = Predictions.of(
         files,
         out.absolute(),

@@ -10,23 +10,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines.commands import options as shared
+from pipelines.commands.engines import OPTIONS, on_engines
+from pipelines.engines.options import EngineOptions
 from pipelines.errors import INTERRUPTED
 
 if TYPE_CHECKING:
-    from pipelines.engines.options import EngineOptions
     from pipelines.recipe import Step
 
-ENGINE_OPTIONS = ("workers", "scheduler", "scheduler_file", "tls_ca", "tls_cert", "tls_key")
 ONE_TASK = ("train",)  # with --engine dask, a process of its own on one of the workers
 
 
+@on_engines
 def run(
     context: typer.Context,
     recipe: Annotated[
         str,
         typer.Argument(metavar="RECIPE", help="A TOML file, or the name of one that comes along.", show_default=False),
     ],
+    engine_options: EngineOptions,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -34,13 +35,6 @@ def run(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what became of each step as JSON.")] = False,
-    engine: shared.Engine = shared.EngineName.LOCAL,
-    workers: shared.Workers = None,
-    scheduler: shared.Scheduler = None,
-    scheduler_file: shared.SchedulerFile = None,
-    tls_ca: shared.TlsCa = None,
-    tls_cert: shared.TlsCert = None,
-    tls_key: shared.TlsKey = None,
 ) -> None:
     """Run the steps of a recipe in order, and skip those of which nothing has changed.
 
@@ -51,16 +45,6 @@ def run(
     from pipelines.recipe import read_recipe
     from pipelines.recipe_run import run_recipe, summary
 
-    engine_options = shared.engine_options(
-        context,
-        engine,
-        workers=workers,
-        scheduler=scheduler,
-        scheduler_file=scheduler_file,
-        tls_ca=tls_ca,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-    )
     commands = _commands(context)
     read = read_recipe(recipe, settings or (), commands)
     ran = run_recipe(read, _Launcher(engine_options, commands, quiet=as_json), tell=tell)
@@ -93,7 +77,7 @@ def _commands(context: typer.Context) -> Mapping[str, Sequence[str]]:
 class _Launcher:
     """Runs steps as commands. `quiet`: what they print goes to the standard error."""
 
-    options: "EngineOptions"
+    options: EngineOptions
     commands: Mapping[str, Sequence[str]]
     quiet: bool
 
@@ -109,8 +93,8 @@ class _Launcher:
         return code, printed
 
     def _engine(self, step: "Step") -> list[str]:
-        given = {name: getattr(self.options, name) for name in ENGINE_OPTIONS}
-        named = {"engine": self.options.name, **{name.replace("_", "-"): value for name, value in given.items()}}
+        values = {"engine": self.options.name, **{name: getattr(self.options, name, None) for name in [*OPTIONS][1:]}}
+        named = {name.replace("_", "-"): value for name, value in values.items()}
         taken = {name: value for name, value in named.items() if name in self.commands[step.command]}
         chosen = {
             name: value for name, value in taken.items() if value is not None and f"--{name}" not in step.arguments

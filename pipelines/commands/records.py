@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.commands import options as shared
+from pipelines.commands.engines import on_engines
+from pipelines.engines.options import EngineOptions
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ class TaskName(StrEnum):
     ENTITY_LINKING = "entity-linking"
 
 
+@on_engines
 def records(
     context: typer.Context,
     task: Annotated[TaskName, typer.Argument(metavar="TASK", help="What the records are for.", show_default=False)],
@@ -35,13 +38,7 @@ def records(
     ],
     vocab: Annotated[Path, typer.Option(metavar="FILE", help="WordPiece vocabulary.", show_default=False)],
     out: shared.Out,
-    engine: shared.Engine = shared.EngineName.LOCAL,
-    workers: shared.Workers = None,
-    scheduler: shared.Scheduler = None,
-    scheduler_file: shared.SchedulerFile = None,
-    tls_ca: shared.TlsCa = None,
-    tls_cert: shared.TlsCert = None,
-    tls_key: shared.TlsKey = None,
+    engine_options: EngineOptions,
     schema: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The task's labels, as its organisers list them.")
     ] = None,
@@ -110,16 +107,6 @@ def records(
         label_field=label_field,
         id_field=id_field,
         max_document_bytes=max_document_bytes,
-    )
-    engine_options = shared.engine_options(
-        context,
-        engine,
-        workers=workers,
-        scheduler=scheduler,
-        scheduler_file=scheduler_file,
-        tls_ca=tls_ca,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
     )
     named = [_named(given) for given in inputs]
     words = task is TaskName.MASKED_LANGUAGE_MODEL

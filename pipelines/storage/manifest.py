@@ -4,8 +4,8 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +151,12 @@ def clear(directory: Path) -> None:
     for folder in (SHARDS, PARTS):
         shutil.rmtree(directory / folder, ignore_errors=True)
     (directory / SHARDS).mkdir(exist_ok=True)
+
+
+def final_parts(directory: Path, files: Mapping[str, File]) -> tuple[list[Whole], list[dict[str, Any]]]:
+    """Committed files, by the names that `publish` is to give them, and what the manifest lists of them."""
+    parts = [Whole(directory / file.name, directory / name) for name, file in files.items()]
+    return parts, [asdict(replace(file, name=name)) for name, file in files.items()]
 
 
 def publish(

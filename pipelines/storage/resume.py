@@ -2,13 +2,21 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipelines.storage.commit import digest, remove, sync_folder
-from pipelines.storage.manifest import CONFIGURATION, SHARDS, Entry, read_entry, read_json
-from pipelines.storage.shards import Shard, Slice, make_shard, make_shards, without
+from pipelines.storage.manifest import (
+    CONFIGURATION,
+    SHARDS,
+    Entry,
+    check_configuration,
+    clear,
+    read_entry,
+    read_json,
+)
+from pipelines.storage.shards import Shard, Slice, make_shard, make_shards, whole, without
 from pipelines.storage.sources import Source
 
 
@@ -19,6 +27,34 @@ class Plan:
     shards: Sequence[Shard]
     kept: Sequence[Entry]
     inputs: dict[str, Any]
+
+
+def plan_job(
+    directory: Path,
+    sources: Sequence[Source],
+    *,
+    configuration: dict[str, Any],
+    code: Sequence[str],
+    workers: int,
+    shard_bytes: int,
+    fresh: bool = False,
+    single: bool = False,
+) -> Plan:
+    """The plan of a job in its output folder, which belongs to its configuration.
+
+    `code`: versions of what else decides the results, such as the job's own. `fresh` forgets what earlier runs left,
+    now that there is known to be something to do. `single`: all sources make one shard.
+
+    Raises InputError for a folder that holds another configuration.
+    """
+    if fresh:
+        clear(directory)
+    check_configuration(directory, configuration)
+    fingerprinted = digest([configuration, *code])
+    plan = make_plan(directory, sources, configuration=fingerprinted, workers=workers, shard_bytes=shard_bytes)
+    if single and plan.shards:
+        return replace(plan, shards=[make_shard(list(map(whole, sources)), configuration=fingerprinted)], kept=[])
+    return plan
 
 
 def make_plan(

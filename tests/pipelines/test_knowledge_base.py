@@ -10,8 +10,8 @@ from pipelines.bench.knowledge_base import made_texts, write_entities
 from pipelines.engines.local import Local
 from pipelines.errors import BadRecordsError, InputError
 from pipelines.knowledge_base import BuildKnowledgeBase
-from pipelines.knowledge_bases import knowledge_base_hash, open_knowledge_base
 from pipelines.run import Outcome, run
+from pipelines.storage.knowledge_base import knowledge_base_hash, open_knowledge_base
 from pipelines.storage.manifest import SHARDS, verify
 from tests.pipelines.command import dead_letters, hanmill, manifest
 from tests.pipelines.made_records import write_lines

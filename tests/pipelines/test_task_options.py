@@ -11,8 +11,8 @@ import pytest
 from pipelines.engines.local import Local
 from pipelines.errors import InputError, UsageError
 from pipelines.knowledge_base import BuildKnowledgeBase
-from pipelines.knowledge_bases import knowledge_base_hash
 from pipelines.run import run
+from pipelines.storage.knowledge_base import knowledge_base_hash
 from pipelines.task_options import TaskOptions, open_task
 from tests.pipelines.made_records import EVENT_TYPES, PREDICATES, task_options, write_lines, write_vocabulary
 from transforms.tasks.reading_comprehension import DEFAULT_STRIDE

@@ -5,13 +5,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.errors import InputError
 from pipelines.storage.manifest import CONFIGURATION, SHARDS, Entry, File, read_json, write_entry
-from pipelines.storage.resume import Plan, drop_others, make_plan, written
+from pipelines.storage.resume import Plan, drop_others, make_plan, plan_job, written
 from pipelines.storage.shards import Shard, Slice, make_shard
 from pipelines.storage.sources import Source
 
@@ -145,6 +147,30 @@ def test_another_configuration_keeps_nothing(tmp_path: Path) -> None:
     made = plan(tmp_path, SOURCES, configuration="d")
     assert made.kept == []
     assert_whole(SOURCES, [piece for shard in made.shards for piece in shard.slices])
+
+
+def test_a_job_s_folder_belongs_to_its_configuration_until_it_is_told_to_forget(tmp_path: Path) -> None:
+    (tmp_path / SHARDS).mkdir()
+    sources = [source("a", 100)]
+    size: dict[str, Any] = {"workers": 1, "shard_bytes": 1000}
+    first = plan_job(tmp_path, sources, configuration={"a": 1}, code=["x"], **size)
+    commit(tmp_path, first.shards[0])
+    assert plan_job(tmp_path, sources, configuration={"a": 1}, code=["x"], **size).kept
+    assert not plan_job(tmp_path, sources, configuration={"a": 1}, code=["y"], **size).kept
+    with pytest.raises(InputError, match=r"holds a run with other options \(a: 1, now 2\)"):
+        plan_job(tmp_path, sources, configuration={"a": 2}, code=["x"], **size)
+    assert plan_job(tmp_path, sources, configuration={"a": 2}, code=["x"], fresh=True, **size).shards
+
+
+def test_a_job_may_want_one_shard_of_all(tmp_path: Path) -> None:
+    (tmp_path / SHARDS).mkdir()
+    sources = [source(name, 1 << 20, "document") for name in "abc"]
+    options: dict[str, Any] = {"configuration": {}, "code": [], "workers": 4, "shard_bytes": 1 << 16, "single": True}
+    (shard,) = plan_job(tmp_path, sources, **options).shards
+    assert [piece.source.place for piece in shard.slices] == [one.place for one in sources]
+    commit(tmp_path, shard)
+    assert plan_job(tmp_path, sources, **options).shards == []
+    assert [*plan_job(tmp_path, [*sources, source("d", 5, "document")], **options).kept] == []
 
 
 @pytest.mark.parametrize("damage", ["json", "no json", "other json", "slices", "run", "no run"])
