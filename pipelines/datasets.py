@@ -44,7 +44,7 @@ class DataSet:
         return str(self.manifest["task"])
 
     def task(self) -> Task:
-        """The task with the vocabulary and the labels that stand beside the records; it makes no more records.
+        """The task that made the records, of what stands beside them; it has not all that it takes to make more.
 
         Raises InputError for a vocabulary that is missing or damaged.
         """
@@ -54,7 +54,9 @@ class DataSet:
         except (OSError, ValueError) as error:
             raise InputError(f"{error}") from error
         labels = {name: tuple(known) for name, known in self.manifest["labels"].items()}
-        task: Task = TASKS[self.task_name](vocabulary, self.manifest["configuration"]["max_length"], labels)
+        configuration = self.manifest["configuration"]
+        more = {} if configuration.get("stride") is None else {"stride": configuration["stride"]}  # of windows
+        task: Task = TASKS[self.task_name](vocabulary, configuration["max_length"], labels, **more)
         return task
 
     @property

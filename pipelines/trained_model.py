@@ -1,9 +1,8 @@
 """A trained model as a run left it: best weights, and the task with all that it needs to make records and read them."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from models.checkpoints import CheckpointError, load, open_checkpoint
 from models.encoder import Encoder
@@ -45,9 +44,7 @@ class TrainedRun:
 
     def task(self) -> tuple[Task, WordPiece]:
         """The task with the options that its records were made with, and its tokenizer."""
-        task: Any = self.records.task()
-        if (stride := self.records.manifest["configuration"].get("stride")) is not None:
-            task = replace(task, stride=stride)
+        task = self.records.task()
         return task, WordPiece(task.vocabulary, lowercase=not task.vocabulary.cased)
 
     def model(self, *, batch_size: int) -> InBatches:
