@@ -34,7 +34,7 @@ from pipelines.training.folder import (
 )
 from pipelines.training.log import Log
 from pipelines.training.matmul_rate import matmul_rate
-from pipelines.training.memory import is_out_of_memory, out_of_memory
+from pipelines.training.memory import is_out_of_memory, out_of_memory, room_for_weights
 from pipelines.training.model import build_model
 from pipelines.training.optimizer import compile_model, make_deterministic, schedule_of, train_step
 from pipelines.training.options import TrainOptions
@@ -76,7 +76,8 @@ def train(options: TrainOptions, *, task: str, fresh: bool = False) -> dict[str,
     if options.deterministic:
         make_deterministic()
     keras.config.set_dtype_policy(options.precision)
-    model = build_model(options, how, data_set)
+    with room_for_weights():
+        model = build_model(options, how, data_set)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -86,7 +87,9 @@ def train(options: TrainOptions, *, task: str, fresh: bool = False) -> dict[str,
             clear(options.out)
         check_configuration(options.out, configuration, name=CONFIG)
         describe_records(options.out, data_set)
-        return _Run(options, data_set, how, model).train()
+        with room_for_weights():
+            run = _Run(options, data_set, how, model)
+        return run.train()
 
 
 class _Run:
@@ -105,6 +108,7 @@ class _Run:
         compile_model(model, how, options, steps=self.steps)
         self.schedule = schedule_of(options, steps=self.steps)
         self.average = Average(model, decay=options.ema) if options.ema else None
+        self.parameters = model.count_params()
         self.progress = _Progress(**(load_state(options.out, model, self.average) or {}))
         self.best = read_best(options.out)
         self.whole = True  # whether weights, optimizer and progress are of the same step
@@ -117,7 +121,7 @@ class _Run:
             tell(f"goes on behind step {progress.step:,} of {self.steps:,}")
         else:
             of = f"{options.batch_size} records" + (f" × {options.accumulate}" if options.accumulate > 1 else "")
-            tell(f"{self.model.count_params():,} parameters, {self.steps:,} steps of {of}")
+            tell(f"{self.parameters:,} parameters, {self.steps:,} steps of {of}")
         self.rate = matmul_rate("float32" if options.precision == "float32" else "bfloat16")
         self.log = Log(options.out, step=progress.step, scored=progress.scored)
         self.watch = watch(self.steps, done=progress.step)
@@ -150,13 +154,15 @@ class _Run:
         left = self.batches - progress.step * options.accumulate
         group: list[Arrays] = list(itertools.islice(batches, min(options.accumulate, left)))
         with _uninterrupted():
-            self.whole = False
+            self.whole, loss = False, None
             try:
                 loss = train_step(self.model, self.how, group, accumulate=options.accumulate)
             except Exception as error:
-                if is_out_of_memory(error):
-                    raise out_of_memory(progress.step + 1, options, self.model, group[0]) from error
-                raise
+                if not is_out_of_memory(error):
+                    raise
+            if loss is None:  # told out here, where what the error's frames held is free again
+                config = self.model.encoder.config
+                raise out_of_memory(progress.step + 1, options, config, group[0], parameters=self.parameters)
             progress.step += 1
             if not math.isfinite(loss):
                 raise EngineError(
@@ -204,7 +210,7 @@ class _Run:
             "task": self.data_set.task_name,
             "inputs": {"records": options.records, "fingerprint": fingerprint(self.data_set)},
             "encoder": asdict(self.model.encoder.config),
-            "parameters": self.model.count_params(),
+            "parameters": self.parameters,
             "backend": keras.backend.backend(),
             "matmul_gflops": round(self.rate / 1e9, 1),
             "steps": progress.step,

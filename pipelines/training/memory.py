@@ -1,10 +1,13 @@
 """What to do when memory runs out: what to lower, and what that saves."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
 
 import keras
 
 from models.cost import activation_bytes
+from models.encoder_config import EncoderConfig
 from pipelines.batching import Arrays
 from pipelines.errors import EngineError
 from pipelines.training.options import TrainOptions
@@ -27,13 +30,27 @@ def is_out_of_memory(error: BaseException) -> bool:
     return bool(kinds & _NAMES) or any(word.lower() in text for word in _WORDS)
 
 
-def out_of_memory(step: int, options: TrainOptions, model: keras.Model, batch: Arrays | None) -> EngineError:
+@contextlib.contextmanager
+def room_for_weights() -> Iterator[None]:
+    """Raises EngineError where memory runs out before the first step: weights and optimizer alone are too much."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise EngineError(
+            f"out of memory on {keras.backend.backend()} for weights and optimizer: take a smaller --encoder"
+        ) from error
+
+
+def out_of_memory(
+    step: int, options: TrainOptions, config: EncoderConfig, batch: Arrays, *, parameters: int
+) -> EngineError:
     """The failure of a step, with the ways to go on and about what each would need."""
-    config, rows = model.encoder.config, options.batch_size
-    length = batch["ids"].shape[1] if batch else config.positions
-    guesses = batch["weights"].shape[1] if batch and "weights" in batch else 0
+    rows, length = options.batch_size, batch["ids"].shape[1]
+    guesses = batch["weights"].shape[1] if "weights" in batch else 0
     half = options.precision != "float32"
-    weights = 4 * _ADAM * model.count_params()
+    weights = 4 * _ADAM * parameters
 
     def needs(rows: int, *, remat: bool = config.rematerialize, half: bool = half) -> str:
         changed = replace(config, rematerialize=remat)

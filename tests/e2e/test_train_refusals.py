@@ -128,11 +128,11 @@ def test_a_folder_that_cannot_be_written(place: Path) -> None:
 
 @pytest.mark.slow
 def test_out_of_memory(place: Path) -> None:
-    """In a process of its own that may have 8 GB, where a batch needs more."""
+    """In a process of its own that may have 10 GB, where a batch needs more."""
     result = process(
         "train", "text-classification", "--records", place / "records", "--out", place / "large",
         "--encoder", "bert-base", "--batch-size", "3000", "--steps", "1",
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (10 << 30, 10 << 30)),
     )  # fmt: skip
     assert result.code == 5, result.err[-2000:]
     *_, message = result.err.strip().splitlines()

@@ -2,13 +2,13 @@
 
 import re
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from models.encoder_config import EncoderConfig
+from pipelines.errors import EngineError
 from pipelines.training.options import TrainOptions
 from tests.pipelines.keras_modules import with_keras
 
@@ -38,10 +38,9 @@ def test_each_backend_has_a_word_for_it(memory: Any, error: Exception) -> None:
 
 
 def said(memory: Any, config: EncoderConfig, **options: Any) -> str:
-    model = SimpleNamespace(encoder=SimpleNamespace(config=config), count_params=lambda: 25_000_000)
     batch = {"ids": np.zeros((64, 512), np.int32)}
     given = TrainOptions(records="", out=Path(), batch_size=64, accumulate=3, **options)
-    return str(memory.out_of_memory(7, given, model, batch))
+    return str(memory.out_of_memory(7, given, config, batch, parameters=25_000_000))
 
 
 def test_what_to_lower_and_by_how_much(memory: Any) -> None:
@@ -59,3 +58,10 @@ def test_what_is_done_already_is_not_advised(memory: Any) -> None:
     told = said(memory, EncoderConfig(rematerialize=True), precision="mixed_bfloat16")
     assert "--remat" not in told
     assert "--precision" not in told
+
+
+def test_no_room_for_weights(memory: Any) -> None:
+    with pytest.raises(EngineError, match="out of memory on tensorflow for weights"), memory.room_for_weights():
+        raise MemoryError
+    with pytest.raises(ValueError, match="shapes"), memory.room_for_weights():
+        raise ValueError("shapes")
