@@ -47,6 +47,7 @@ setup(
         "dev": [
             "duckdb>=1.4",
             "hypothesis>=6.140",
+            "jax==0.10.2",
             "mypy>=2.4",
             "pandas>=2.3",
             "polars>=1.30",

@@ -94,8 +94,8 @@ JOBS: dict[str, Make] = {
 }
 # Of jobs that do not read the corpus of all formats, with its dead letters.
 OWN_INPUTS: dict[str, tuple[str, ...]] = {"angles": ("40", "2", "3")}
-# What is theirs alone is not in engines; each worker that predicts loads TensorFlow.
-SLOW_JOBS = {"records: classification", "records: masked language model", "predictions"}
+# In the fast suite a job of each kind; each worker that predicts loads TensorFlow.
+FAST_JOBS = {"word count", "angles", "knowledge base"}
 # How to open an engine of so many workers.
 ENGINES: dict[str, Callable[[int], AbstractContextManager[Engine]]] = {
     "local": lambda workers: nullcontext(Local(workers)),
@@ -113,13 +113,18 @@ RUNNERS = [
 ]
 # Each engine goes on with what each began, itself among them, with another number of workers.
 HANDOVERS = [
-    pytest.param((first, 1), (second, 2 if second == "beam" else 7), id=f"{first}-then-{second}")
+    pytest.param(
+        (first, 1),
+        (second, 2 if second == "beam" else 7),
+        id=f"{first}-then-{second}",
+        marks=pytest.mark.slow if "beam" in (first, second) and "local" not in (first, second) else (),
+    )
     for first, second in itertools.product(ENGINES, repeat=2)
 ]
 SHARD_BYTES = 2000
 
 every_job = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW_JOBS else ()) for name in JOBS]
+    "name", [pytest.param(name, marks=() if name in FAST_JOBS else pytest.mark.slow) for name in JOBS]
 )
 every_runner = pytest.mark.parametrize("runner", RUNNERS)
 
@@ -215,7 +220,7 @@ def test_fresh(
 
 @every_job
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("shard_bytes", [500, 9001])
+@pytest.mark.parametrize("shard_bytes", [pytest.param(500, marks=pytest.mark.slow), 9001])
 def test_other_shards(
     name: str, engine: str, shard_bytes: int, inputs: tuple[str, ...], tmp_path: Path, same: dict[str, bytes]
 ) -> None:

@@ -151,6 +151,7 @@ def test_every_word_alone(searcher: Segmenter, oracle: jieba.Tokenizer) -> None:
     assert_lines_equal(searcher, oracle, strategies.stock_words())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hmm", [True, False], ids=["hmm", "no-hmm"])
 def test_every_word_in_pairs(stock: Dictionary, oracle: jieba.Tokenizer, shuffled_words: list[str], hmm: bool) -> None:
     pairs = [one + other for one, other in zip(strategies.stock_words(), shuffled_words, strict=True)]

@@ -47,7 +47,7 @@ def test_the_head_adds_no_second_table() -> None:
     assert sum(int(np.prod(weight.shape)) for weight in head) == 12 * 12 + 12 + 2 * 12 + 40
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)])
 def test_it_learns_what_stands_behind_the_masks(policy: str) -> None:
     keras.utils.set_random_seed(1)
     model = MaskedLanguageModel(Encoder(small(dropout=0.0, attention_dropout=0.0), dtype=policy))

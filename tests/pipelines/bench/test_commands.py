@@ -70,6 +70,7 @@ def test_profile(corpus: Path) -> None:
     assert printed("profile", corpus)  # what was measured is as it was
 
 
+@pytest.mark.slow
 def test_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder, "SIZES", {"vocabulary_size": 50, "hidden": 16, "layers": 1, "heads": 2})
     told = printed("encoder", "--batch-size", 1, "--length", 4, "--rounds", 2)
