@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.storage.commit import digest, remove, sync_folder
+from pipelines.storage.commit import digest, digest_of_many, remove, sync_folder
 from pipelines.storage.manifest import (
     CONFIGURATION,
     SHARDS,
@@ -64,28 +64,37 @@ def make_plan(
 
     The result of a job cannot tell: a shard of a changed or removed input is dropped, and all of it counted again.
     """
-    kept: list[Entry] = []
-    taken: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    current = {source.place: source for source in sources}
-    for path in sorted((directory / SHARDS).glob("*.json")):
-        slices = _slices(read_json(path), current)
-        if not slices or make_shard(slices, configuration=configuration).fingerprint != path.stem:
-            continue
-        entry = read_entry(directory / SHARDS, path.stem)
-        if entry is None or any(_overlaps(piece, taken[piece.source.place]) for piece in slices):
-            continue
-        kept.append(entry)
-        for piece in slices:
-            taken[piece.source.place].append((piece.begin, piece.end))
+    kept, taken = _kept(directory / SHARDS, sources, configuration)
     left = [piece for source in sources for piece in without(source, taken.get(source.place, []))]
     shards = make_shards(left, workers=workers, shard_bytes=shard_bytes, configuration=configuration)
     inputs = {
         "files": len(sources),
         "bytes": sum(source.size for source in sources),
-        "sha256": digest([source.identity for source in sources]),
+        "sha256": digest_of_many(source.identity for source in sources),
         "encodings": dict(Counter(source.encoding for source in sources)),
     }
     return Plan(shards, kept, inputs)
+
+
+def _kept(
+    folder: Path, sources: Sequence[Source], configuration: str
+) -> tuple[list[Entry], dict[str, list[tuple[int, int]]]]:
+    """Entries of committed shards that are as good as new, and by place the ranges that they hold."""
+    kept: list[Entry] = []
+    taken: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    committed = sorted(folder.glob("*.json"))
+    current = {source.place: source for source in sources} if committed else {}
+    for path in committed:
+        slices = _slices(read_json(path), current)
+        if not slices or make_shard(slices, configuration=configuration).fingerprint != path.stem:
+            continue
+        entry = read_entry(folder, path.stem)
+        if entry is None or any(_overlaps(piece, taken[piece.source.place]) for piece in slices):
+            continue
+        kept.append(entry)
+        for piece in slices:
+            taken[piece.source.place].append((piece.begin, piece.end))
+    return kept, taken
 
 
 def written(slices: Sequence[Slice]) -> list[list[Any]]:

@@ -3,6 +3,7 @@
 import codecs
 import errno
 import fnmatch
+import functools
 import glob
 import os
 import re
@@ -265,6 +266,7 @@ def _member_name(info: zipfile.ZipInfo) -> str:
         return info.filename
 
 
+@functools.lru_cache(maxsize=1024)  # one text for all files of a folder, which are many
 def _label(name: str) -> str:
     """A file's or folder's name as a label, which must be text whatever bytes the name is made of."""
     return _readable(os.fsencode(name))
