@@ -27,7 +27,6 @@ from pipelines.training.average import Average
 from pipelines.training.folder import (
     BEST,
     CONFIG,
-    KNOWLEDGE_BASE,
     clear,
     describe_records,
     fingerprint,
@@ -95,9 +94,7 @@ def train(options: TrainOptions, *, task: str, fresh: bool = False) -> dict[str,
         if fresh:
             clear(options.out)
         check_configuration(options.out, configuration, name=CONFIG)
-        describe_records(options.out, data_set)
-        if known is not None:
-            write_json(options.out / KNOWLEDGE_BASE, {"directory": str(known.directory), "sha256": known.sha256})
+        describe_records(options.out, data_set, known)
         with room_for_weights():
             run = _Run(options, data_set, how, model)
         return run.train()

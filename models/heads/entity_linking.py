@@ -73,7 +73,7 @@ class EntityLinking(keras.Model):
         states = self.text_reader(ops.concatenate([embedded, matches], axis=-1), mask)
         logits = ops.cast(self.pointers(self.convolution(states)), "float32")
         if self.gated:
-            logits = ops.where(matches > 0, logits, np.float32(_IMPOSSIBLE))
+            logits = at_matches(logits, matches)
         if (description := inputs.get("description")) is None:
             return {"mentions": logits}
         read = _mask(description)
@@ -89,6 +89,11 @@ class EntityLinking(keras.Model):
         ]
         joined = self.joined(self.dropout(ops.concatenate(pooled, axis=-1), training=training))
         return {"mentions": logits, "link": ops.cast(self.linker(joined)[:, 0], "float32")}
+
+
+def at_matches(logits: Tensor, matches: Tensor) -> Tensor:
+    """Logits of edges where matches have theirs, and elsewhere of what is next to impossible, with no gradient."""
+    return ops.where(matches > 0, logits, np.float32(_IMPOSSIBLE))
 
 
 class BinaryLoss(keras.losses.Loss):

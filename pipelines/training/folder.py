@@ -10,6 +10,7 @@ from models.checkpoints import save
 from pipelines.datasets import VOCABULARY, DataSet
 from pipelines.errors import InputError
 from pipelines.storage.commit import digest, remove, sync_folder, write_bytes, write_json
+from pipelines.storage.knowledge_base import KnownBase
 from pipelines.storage.manifest import MANIFEST, RUN, File, read_json
 from pipelines.training.log import METRICS
 from pipelines.training.state import STATE
@@ -39,8 +40,13 @@ def clear(directory: Path) -> None:
         rmtree(directory / name, ignore_errors=True)
 
 
-def describe_records(directory: Path, data_set: DataSet) -> None:
-    """Copies what tells of the records: vocabulary, schema, labels, card, manifest with all checksums."""
+def describe_records(directory: Path, data_set: DataSet, known: KnownBase | None = None) -> None:
+    """Copies what tells of the records: vocabulary, schema, labels, card, manifest with all checksums.
+
+    And notes where their knowledge base lies, which may be too large to be copied.
+    """
+    if known is not None:
+        write_json(directory / KNOWLEDGE_BASE, {"directory": str(known.directory), "sha256": known.sha256})
     (directory / RECORDS).mkdir(exist_ok=True)
     for name in (MANIFEST, *(file["name"] for file in data_set.manifest["metadata"])):
         try:

@@ -8,9 +8,10 @@ import keras
 
 from models.encoder import Encoder
 from models.heads.entity_linking import BinaryLoss, EntityLinking
+from models.heads.entity_linking_with_encoder import EntityLinkingWithEncoder
 from pipelines.batching import VALID, Arrays, Batching
 from pipelines.datasets import DataSet
-from pipelines.errors import UsageError
+from pipelines.errors import InputError, UsageError
 from pipelines.inference import Predict
 from pipelines.storage.knowledge_base import NAME, KnownBase, open_knowledge_base
 from pipelines.training.extraction import Triple, of_tokens, predicted
@@ -29,7 +30,17 @@ class TrainEntityLinking:
     light: bool = True
 
     def model(self, encoder: Encoder | None, data_set: DataSet) -> keras.Model:
-        return EntityLinking(vocabulary_size=len(data_set.task().vocabulary), dtype=keras.config.dtype_policy())
+        """Raises InputError for an encoder that does not take a text and a description at once."""
+        task: Any = data_set.task()
+        if encoder is None:
+            return EntityLinking(vocabulary_size=len(task.vocabulary), dtype=keras.config.dtype_policy())
+        if (positions := encoder.config.positions) < task.max_length + task.description_length:
+            raise InputError(
+                f"{data_set.directory}: texts of up to {task.max_length} tokens and descriptions of "
+                f"{task.description_length} characters are read as one, the encoder takes {positions} tokens: make "
+                f"records with a smaller --max-length, or take an encoder with more positions"
+            )
+        return EntityLinkingWithEncoder(encoder)
 
     def loss(self) -> Any:
         return {"mentions": BinaryLoss(axes=2), "link": BinaryLoss(axes=1)}

@@ -56,13 +56,18 @@ def out_of_memory(
         ways = [f"{smaller} (the same steps)", shorter][rows == 1 :]
         return EngineError(f"{start}. Lower one of these, with --fresh or another --out: {'; '.join(ways)}")
     guesses = batch["weights"].shape[1] if "weights" in batch else 0
+    # A text alone, and read a second time with a description.
+    inputs = [length] + ([length + batch["description"].shape[1]] if "description" in batch else [])
     half = options.precision != "float32"
     weights = 4 * _ADAM * parameters
 
     def needs(rows: int, *, remat: bool = config.rematerialize, half: bool = half) -> str:
         changed = replace(config, rematerialize=remat)
-        of_batch = activation_bytes(
-            changed, tokens=rows * length, length=length, predictions=rows * guesses, width=2 if half else 4
+        of_batch = sum(
+            activation_bytes(
+                changed, tokens=rows * size, length=size, predictions=rows * guesses, width=2 if half else 4
+            )
+            for size in inputs
         )
         return f"{(weights + of_batch) / 1e9:,.1f} GB"
 

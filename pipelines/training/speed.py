@@ -24,4 +24,7 @@ def speed_of(
     guesses = sum(int(np.sum(batch["weights"])) for batch in batches if "weights" in batch)
     length = float((lengths**2).sum() / max(tokens, 1))
     flops = training_flops(config, tokens=tokens, length=length, predictions=guesses)
+    if "description" in batches[0]:  # read a second time, as pairs
+        pairs = lengths + np.concatenate([np.count_nonzero(batch["description"], axis=1) for batch in batches])
+        flops += training_flops(config, tokens=int(pairs.sum()), length=float((pairs**2).sum() / max(pairs.sum(), 1)))
     return {**found, "mfu": round(flops / seconds / rate, 5)}

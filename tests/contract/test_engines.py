@@ -91,11 +91,12 @@ JOBS: dict[str, Make] = {
     "knowledge base": knowledge_base,
     "records: across documents": partial(records, task="masked-language-model", max_length=64, across=True),
     "predictions": partial(predictions, task="event-extraction"),
+    "predictions: entity linking": partial(predictions, task="entity-linking"),
 }
 # Of jobs that do not read the corpus of all formats, with its dead letters.
 OWN_INPUTS: dict[str, tuple[str, ...]] = {"angles": ("40", "2", "3")}
 # What is theirs alone is not in engines; each worker that predicts loads TensorFlow.
-SLOW_JOBS = {"records: classification", "records: masked language model", "predictions"}
+SLOW_JOBS = {"records: classification", "records: masked language model", "predictions", "predictions: entity linking"}
 # How to open an engine of so many workers.
 ENGINES: dict[str, Callable[[int], AbstractContextManager[Engine]]] = {
     "local": lambda workers: nullcontext(Local(workers)),
