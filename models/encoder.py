@@ -83,3 +83,9 @@ def padding_mask_of(token_ids: Tensor) -> Tensor:
 def encoder_of(model: keras.layers.Layer) -> Encoder:
     """The encoder itself, or that of a model with a head."""
     return model if isinstance(model, Encoder) else model.encoder
+
+
+def config_of(model: keras.layers.Layer) -> EncoderConfig | None:
+    """The config of a model's encoder; None for a model that has no encoder."""
+    encoder: Encoder | None = model if isinstance(model, Encoder) else getattr(model, "encoder", None)
+    return encoder.config if encoder is not None else None

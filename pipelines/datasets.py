@@ -1,14 +1,17 @@
 """Records as they are read again, in order; needs neither TensorFlow nor Arrow."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from pipelines.errors import InputError
-from pipelines.storage.manifest import MANIFEST, SUCCESS, parse_manifest
+from pipelines.storage.manifest import MANIFEST, RUN, SUCCESS, parse_manifest
 from pipelines.storage.paths import open_path
+from transforms.tasks.entity_linking_candidates import Candidates
 from transforms.tasks.record import Kind, Record, Schema
 from transforms.tasks.task import TASKS, Task
 from transforms.tfrecord import RecordError, decode_example, read_frames
@@ -19,10 +22,14 @@ VOCABULARY = "vocab.txt"
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """A finished output of `hanmill records`, in a folder or at an fsspec URL."""
+    """A finished output of `hanmill records`, in a folder or at an fsspec URL.
+
+    `candidates`: of entity linking, which needs them beside records, once they are known.
+    """
 
     directory: str
     manifest: Mapping[str, Any]
+    candidates: Candidates | None = None
 
     @staticmethod
     def open(directory: str) -> "DataSet":
@@ -44,7 +51,7 @@ class DataSet:
         return str(self.manifest["task"])
 
     def task(self) -> Task:
-        """The task that made the records, of what stands beside them; it has not all that it takes to make more.
+        """The task that made the records, of what stands beside them, and its candidates; it cannot make all records.
 
         Raises InputError for a vocabulary that is missing or damaged.
         """
@@ -55,9 +62,20 @@ class DataSet:
             raise InputError(f"{error}") from error
         labels = {name: tuple(known) for name, known in self.manifest["labels"].items()}
         configuration = self.manifest["configuration"]
-        more = {} if configuration.get("stride") is None else {"stride": configuration["stride"]}  # of windows
+        more = {"stride": configuration.get("stride"), "candidates": self.candidates}
+        more = {name: value for name, value in more.items() if value is not None}
         task: Task = TASKS[self.task_name](vocabulary, configuration["max_length"], labels, **more)
         return task
+
+    @property
+    def knowledge_base(self) -> Path | None:
+        """Where the knowledge base lay that the records were made with, if there was one."""
+        try:
+            with self.open_file(RUN) as file:
+                found = json.loads(file.read()).get("knowledge_base")
+        except (OSError, ValueError):
+            return None
+        return found and Path(found)
 
     @property
     def schema(self) -> Schema:

@@ -16,16 +16,17 @@ class InBatches:
     """A model that takes rows of any number and length, `ids` [rows, tokens] among its inputs, as decoding gives them.
 
     `predict` gets `batch_size` rows of one of `lengths`, filled up with zeros, whatever comes: it is compiled for few
-    shapes, and a row's answer does not depend on how many there are. Rows of like length go together. What else has a
-    column for each token is cut and filled up as `ids` is.
+    shapes, and a row's answer does not depend on how many there are. Rows of like length go together. `shapes`: of
+    inputs in a batch of a length, as of a task's targets; those that it does not name have the shape that they come in.
     """
 
     predict: Predict
     batch_size: int
     lengths: Sequence[int]
+    shapes: Callable[[int], Mapping[str, tuple[int, ...]]]
 
     def __call__(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
-        """Outputs by name, [rows, tokens, ...] each; 0 where a row's batch was shorter than the longest row."""
+        """Outputs by name: [rows], or [rows, tokens, ...], 0 where a row's batch was shorter than the longest row."""
         ids = inputs["ids"]
         tokens = ids.shape[1]
         sizes = tokens - np.argmax(ids[:, ::-1] != 0, axis=1)
@@ -35,17 +36,22 @@ class InBatches:
             rows = order[begin : begin + self.batch_size]
             longest = int(sizes[rows[-1]])
             length = next(length for length in self.lengths if length >= longest)
-            batch = {name: self._filled(values[rows], tokens, length) for name, values in inputs.items()}
+            shapes = self.shapes(length)
+            batch = {
+                name: self._filled(values[rows], shapes.get(name, values.shape[1:])) for name, values in inputs.items()
+            }
             for name, values in self.predict(batch).items():
                 if name not in made:
-                    made[name] = np.zeros((len(order), tokens, *values.shape[2:]), values.dtype)
-                made[name][rows, : min(tokens, length)] = values[: len(rows), :tokens]
+                    by_token = (tokens, *values.shape[2:]) if values.ndim > 1 else ()
+                    made[name] = np.zeros((len(order), *by_token), values.dtype)
+                if values.ndim > 1:
+                    made[name][rows, : min(tokens, length)] = values[: len(rows), :tokens]
+                else:
+                    made[name][rows] = values[: len(rows)]
         return made
 
-    def _filled(self, values: npt.NDArray[Any], tokens: int, length: int) -> npt.NDArray[Any]:
-        """Values of as many rows as there are in a batch; where they are by token, of as many tokens."""
-        by_token = values.shape[1] == tokens
-        shape = (length, *values.shape[2:]) if by_token else values.shape[1:]
+    def _filled(self, values: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+        """Values of as many rows as there are in a batch, each of a shape."""
         batch = np.zeros((self.batch_size, *shape), values.dtype)
         batch[: len(values), : values.shape[1]] = values[:, : shape[0]]
         return batch

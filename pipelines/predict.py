@@ -20,7 +20,7 @@ from pipelines.errors import EngineError, InputError
 from pipelines.examples import ShardRecords
 from pipelines.installation import code_files, hash_of
 from pipelines.run import run
-from pipelines.scores import score_files
+from pipelines.scores import read_with, score_files
 from pipelines.storage.batches import Batch
 from pipelines.storage.commit import attempt
 from pipelines.storage.dead_letters import few_enough, gather_dead_letters, write_dead_letters
@@ -47,6 +47,7 @@ from pipelines.word_count import COUNTING
 from transforms.splits import Splits
 from transforms.tasks.model import Model
 from transforms.tasks.record import BadRecord, Example, Record
+from transforms.tasks.scores.entity_linking import parts, read_gold, read_predictions
 from transforms.tasks.task import TASKS, Extraction
 from transforms.wordpiece import WordPiece
 
@@ -68,6 +69,7 @@ class Predictions:
     model_hash: str
     task: str
     reading: Reading
+    knowledge_base: Path | None = None  # where it does not lie where the run found it
     shard_bytes: int = 32 << 20
     max_bad_records: str = "5%"
 
@@ -76,11 +78,19 @@ class Predictions:
     partitions: ClassVar[int] = 1
 
     @staticmethod
-    def of(inputs: Sequence[str], directory: Path, *, model: Path, task: str, **more: Any) -> "Predictions":
+    def of(
+        inputs: Sequence[str],
+        directory: Path,
+        *,
+        model: Path,
+        task: str,
+        knowledge_base: Path | None = None,
+        **more: Any,
+    ) -> "Predictions":
         """The job of a run's folder and what is read with it; raises InputError where there is no such run."""
         reading = Reading(format="lines" if TASKS[task].reads == "lines" else "document")
-        trained = TrainedRun.open(model, task=task)
-        return Predictions(tuple(inputs), directory, model, trained.fingerprint, task, reading, **more)
+        trained = TrainedRun.open(model, task=task, knowledge_base=knowledge_base)
+        return Predictions(tuple(inputs), directory, model, trained.fingerprint, task, reading, knowledge_base, **more)
 
     @property
     def configuration(self) -> dict[str, Any]:
@@ -107,7 +117,7 @@ class Predictions:
 
     def map(self, shard: Shard) -> Entry:
         """Predicts what a shard holds and commits the rows in their order; the model is loaded once a process."""
-        found = ShardPredictions(_open(self.model, self.model_hash, self.task))
+        found = ShardPredictions(_open(self.model, self.model_hash, self.task, self.knowledge_base))
         for batch in read_batches(list(shard.slices), self.reading):
             found.add(batch)
         name = f"{SHARDS}/{shard.fingerprint}"
@@ -180,11 +190,11 @@ class Opened:
 
 
 @functools.lru_cache(maxsize=1)
-def _open(directory: Path, fingerprint: str, task: str) -> Opened:
+def _open(directory: Path, fingerprint: str, task: str, knowledge_base: Path | None) -> Opened:
     """Once a process; raises InputError for a run that is not the one that the job began with."""
     # A task has one core: others run beside it. And one thread adds up in one order.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-    trained = TrainedRun.open(directory, task=task)
+    trained = TrainedRun.open(directory, task=task, knowledge_base=knowledge_base)
     if trained.fingerprint != fingerprint:
         raise InputError(f"{directory}: changed while predictions were made, or differs between workers: start again")
     opened, wordpiece = trained.task()
@@ -254,19 +264,26 @@ def _sorted(table: pa.Table) -> pa.Table:
 @functools.cache
 def code_version() -> str:
     """A hash over the code that decides what predictions are: results of other code are not kept."""
-    transforms = ("tasks", "splits.py", "vocabulary.py", "wordpiece.py", "wordpiece_library.py")
+    transforms = ("knowledge_base.py", "tasks", "splits.py", "vocabulary.py", "wordpiece.py", "wordpiece_library.py")
     running = ("examples.py", "inference.py", "predict.py", "storage", "trained_model.py", "unlabelled.py")
     files = [f"transforms/{name}" for name in transforms] + [f"pipelines/{name}" for name in running]
     return hash_of(code_files(*COUNTING, "models", *files))
 
 
-def evaluate(model: Path, file: Path, *, task: str) -> dict[str, Any]:
+def evaluate(model: Path, file: Path, *, task: str, knowledge_base: Path | None = None) -> dict[str, Any]:
     """The organisers' metrics of a run's predictions for a file with gold, and how many of its rows are bad.
 
-    Raises InputError that names the file and its line.
+    Of entity linking also what makes its score up. Raises InputError that names the file and its line.
     """
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "0")  # all cores: nothing runs beside it
     with tempfile.TemporaryDirectory() as folder:
-        job = Predictions.of([str(file)], Path(folder), model=model, task=task, max_bad_records="100%")
-        totals = run(job, engine=Local(1)).manifest["totals"]
-        return {**score_files(task, Path(folder) / SUBMISSION, file), "bad_records": totals["dead_letters"]}
+        job = Predictions.of(
+            [str(file)], Path(folder), model=model, task=task, knowledge_base=knowledge_base, max_bad_records="100%"
+        )
+        totals, submission = run(job, engine=Local(1)).manifest["totals"], Path(folder) / SUBMISSION
+        found = score_files(task, submission, file)
+        trained = TrainedRun.open(model, task=task, knowledge_base=knowledge_base)
+        if trained.records.candidates is not None:
+            frequent = trained.records.candidates.statistics.frequent
+            found |= parts(read_with(read_predictions, submission), read_with(read_gold, file), frequent=frequent)
+        return {**found, "bad_records": totals["dead_letters"]}

@@ -18,6 +18,7 @@ from pipelines.examples import ShardRecords, held_schema
 from pipelines.installation import code_files, hash_of
 from pipelines.storage.commit import AttemptFile, attempt
 from pipelines.storage.dead_letters import few_enough, gather_dead_letters, write_dead_letters
+from pipelines.storage.knowledge_base import NAME
 from pipelines.storage.manifest import (
     CONFIGURATION,
     PARTS,
@@ -174,7 +175,10 @@ class Records:
         }
         beside = describe_data_set(self.directory, self.task, task, content, files=splits)
         content["metadata"] = [asdict(File(file.final.name, file.sha256, file.size, 0)) for file in beside]
-        publish(self.directory, [*parts, *beside], content, describe, old=f"{stem(task.name)}_*.tfrecord-*")
+        # A path is of this machine: it stands where times and versions do, and the hash in what is compared.
+        told = self.task.knowledge_base and {NAME: str(self.task.knowledge_base)}
+        old = f"{stem(task.name)}_*.tfrecord-*"
+        publish(self.directory, [*parts, *beside], content, lambda: {**describe(), **(told or {})}, old=old)
         drop_others(self.directory, mapped)
         rmtree(self.directory / PARTS, ignore_errors=True)
         return content

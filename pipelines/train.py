@@ -14,12 +14,14 @@ from typing import Any
 
 import keras
 
+from models.encoder import config_of
 from pipelines.batching import Arrays, Batches, Batching, lengths_of
 from pipelines.console import tell
 from pipelines.datasets import DataSet
 from pipelines.environment import environment
 from pipelines.errors import EngineError, InputError
 from pipelines.storage.commit import lock, write_json
+from pipelines.storage.knowledge_base import NAME
 from pipelines.storage.manifest import RUN, check_configuration
 from pipelines.training.average import Average
 from pipelines.training.folder import (
@@ -32,6 +34,7 @@ from pipelines.training.folder import (
     keep_best,
     read_best,
 )
+from pipelines.training.linking import known_base, with_candidates
 from pipelines.training.log import Log
 from pipelines.training.matmul_rate import matmul_rate
 from pipelines.training.memory import is_out_of_memory, out_of_memory, room_for_weights
@@ -68,10 +71,15 @@ def train(options: TrainOptions, *, task: str, fresh: bool = False) -> dict[str,
     if data_set.task_name != task:
         raise InputError(f"{options.records}: holds records for {data_set.task_name}, not for {task}")
     how = training_task(task)
+    known = known_base(data_set, options.knowledge_base)
     configuration = options.configuration(task=task, records=fingerprint(data_set))
+    if known is not None:
+        configuration[NAME] = known.sha256
     if not fresh and (told := finished(options.out, configuration)) is not None:
         tell(f"{options.out}: up to date, nothing to do")
         return dict(told)
+    if known is not None:
+        data_set = with_candidates(data_set, known)
     keras.utils.set_random_seed(options.seed)
     if options.deterministic:
         make_deterministic()
@@ -86,7 +94,7 @@ def train(options: TrainOptions, *, task: str, fresh: bool = False) -> dict[str,
         if fresh:
             clear(options.out)
         check_configuration(options.out, configuration, name=CONFIG)
-        describe_records(options.out, data_set)
+        describe_records(options.out, data_set, known)
         with room_for_weights():
             run = _Run(options, data_set, how, model)
         return run.train()
@@ -108,7 +116,7 @@ class _Run:
         compile_model(model, how, options, steps=self.steps)
         self.schedule = schedule_of(options, steps=self.steps)
         self.average = Average(model, decay=options.ema) if options.ema else None
-        self.parameters = model.count_params()
+        self.parameters, self.config = model.count_params(), config_of(model)
         self.progress = _Progress(**(load_state(options.out, model, self.average) or {}))
         self.best = read_best(options.out)
         self.whole = True  # whether weights, optimizer and progress are of the same step
@@ -122,7 +130,8 @@ class _Run:
         else:
             of = f"{options.batch_size} records" + (f" × {options.accumulate}" if options.accumulate > 1 else "")
             tell(f"{self.parameters:,} parameters, {self.steps:,} steps of {of}")
-        self.rate = matmul_rate("float32" if options.precision == "float32" else "bfloat16")
+        precision = "float32" if options.precision == "float32" else "bfloat16"
+        self.rate = matmul_rate(precision) if self.config is not None else 0.0
         self.log = Log(options.out, step=progress.step, scored=progress.scored)
         self.watch = watch(self.steps, done=progress.step)
         try:
@@ -161,8 +170,7 @@ class _Run:
                 if not is_out_of_memory(error):
                     raise
             if loss is None:  # told out here, where what the error's frames held is free again
-                config = self.model.encoder.config
-                raise out_of_memory(progress.step + 1, options, config, group[0], parameters=self.parameters)
+                raise out_of_memory(progress.step + 1, options, self.config, group[0], parameters=self.parameters)
             progress.step += 1
             if not math.isfinite(loss):
                 raise EngineError(
@@ -174,7 +182,7 @@ class _Run:
             seconds = time.perf_counter() - begun
             progress.seconds += seconds
             rate = float(self.schedule((progress.step - 1) * options.accumulate))
-            speed = speed_of(group, self.model.encoder.config, seconds=seconds, rate=self.rate)
+            speed = speed_of(group, self.config, seconds=seconds, rate=self.rate)
             row = {"step": progress.step, "split": TRAIN, "loss": loss, "learning_rate": rate, **speed}
             self.log.write(row)
             self.whole = True
@@ -209,10 +217,10 @@ class _Run:
         told = {
             "task": self.data_set.task_name,
             "inputs": {"records": options.records, "fingerprint": fingerprint(self.data_set)},
-            "encoder": asdict(self.model.encoder.config),
+            "encoder": self.config and asdict(self.config),
             "parameters": self.parameters,
             "backend": keras.backend.backend(),
-            "matmul_gflops": round(self.rate / 1e9, 1),
+            "matmul_gflops": round(self.rate / 1e9, 1) or None,
             "steps": progress.step,
             "started": begun.isoformat(timespec="milliseconds"),
             "finished": datetime.now(UTC).isoformat(timespec="milliseconds"),

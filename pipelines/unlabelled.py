@@ -13,8 +13,9 @@ GOLD: Mapping[str, str] = {
     "reading-comprehension": "answers",
     "relation-extraction": "spo_list",
     "event-extraction": "event_list",
+    "entity-linking": "mention_data",
 }
-_NAMES = ("id", "text")
+_IDS = {"entity-linking": "text_id"}  # where it is not `id`
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Unlabelled:
             yield from self.task.examples(text if row is None else json.dumps(row), label)
         except BadRecord as error:
             yield error
-            if self.task.reads == "lines" and isinstance(row, dict) and (named := _named(row)):
+            if self.task.reads == "lines" and isinstance(row, dict) and (named := _named(self.task.name, row)):
                 yield Example(named.get("id", ""), (), gold=nothing(self.task.name, **named))
 
 
@@ -47,10 +48,13 @@ def nothing(task: str, *, id: str = "", text: str = "") -> dict[str, Any]:
     >>> nothing("event-extraction", id="e1")
     {'id': 'e1', 'text': '', 'event_list': []}
     """
-    return {"id": id, "answer": ""} if task == "reading-comprehension" else {"id": id, "text": text, GOLD[task]: []}
+    if task == "reading-comprehension":
+        return {"id": id, "answer": ""}
+    return {_IDS.get(task, "id"): id, "text": text, GOLD[task]: []}
 
 
-def _named(row: Mapping[str, Any]) -> dict[str, str]:
+def _named(task: str, row: Mapping[str, Any]) -> dict[str, str]:
     """Id and text of a row, as far as they can be written."""
-    found = {name: str(row[name]) for name in _NAMES if isinstance(row.get(name), str | int)}
+    fields = {"id": _IDS.get(task, "id"), "text": "text"}
+    found = {name: str(row[field]) for name, field in fields.items() if isinstance(row.get(field), str | int)}
     return {name: said for name, said in found.items() if said.strip() and said.isprintable()}

@@ -5,15 +5,17 @@ from models.checkpoints.errors import CheckpointError
 from models.checkpoints.huggingface import save_huggingface
 from models.checkpoints.loading import Loading, load
 from models.checkpoints.opening import open_checkpoint
-from models.checkpoints.own import save
+from models.checkpoints.own import CONFIG, load_own, save
 from models.checkpoints.vocabulary import check_vocabulary, vocabulary_sha256
 
 __all__ = [
+    "CONFIG",
     "Checkpoint",
     "CheckpointError",
     "Loading",
     "check_vocabulary",
     "load",
+    "load_own",
     "open_checkpoint",
     "save",
     "save_huggingface",

@@ -1,5 +1,6 @@
 """`hanmill kb build`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -60,3 +61,21 @@ def build(
     print(f"{totals['documents']:,} entities, {totals['names']:,} names{dead}")
     if not outcome.repeated:
         print(f"{outcome.run['seconds']:.2f} s, {outcome.run['workers']} workers")
+
+
+@kb.command("mentions")
+def mentions(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="CCKS2019's JSON lines, with gold.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Lines for hanmill kb build.", show_default=False)],
+    known: Annotated[
+        Path | None,
+        typer.Option("--kb", metavar="DIR", help="What this knowledge base has is not made.", show_default=False),
+    ] = None,
+) -> None:
+    """Make entities of nothing but mentions, where a knowledge base lacks them. Linking to such ones proves nothing."""
+    from pipelines.made_entities import write_made_entities
+
+    entities, names = write_made_entities(files, out, knowledge_base=known)
+    print(f"{out}: {entities:,} made entities, {names:,} names")

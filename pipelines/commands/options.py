@@ -57,6 +57,12 @@ LabelField = Annotated[str, typer.Option(help="JSON field or Parquet column of t
 IdField = Annotated[str, typer.Option(help="JSON field that names a record in messages.")]
 ShardBytes = Annotated[str, typer.Option(metavar="SIZE", help="Upper limit of a shard.")]
 MaxDocumentBytes = Annotated[str, typer.Option(metavar="SIZE", help="Longer documents are bad records.")]
+KnowledgeBase = Annotated[
+    Path | None,
+    typer.Option(
+        "--kb", metavar="DIR", help="entity-linking: the knowledge base, where it was moved.", show_default=False
+    ),
+]
 NoReport = Annotated[bool, typer.Option("--no-report", help="Write no report.html.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs left in DIR.")]
 Errors = Annotated[ErrorsName, typer.Option(help="What to do with bytes that cannot be decoded.")]
@@ -87,6 +93,13 @@ def reading_options(
         id_field=id_field,
         max_document_bytes=parse_size(max_document_bytes, "--max-document-bytes"),
     )
+
+
+def knowledge_base(directory: Path | None, *, task: str) -> Path | None:
+    """What `--kb` names, for workers with another working directory; raises UsageError for a task without entities."""
+    if directory is not None and task != "entity-linking":
+        raise UsageError(f"--kb: {task} has no entities; only entity-linking takes it")
+    return directory and directory.absolute()
 
 
 def parse_number(text: str, option: str) -> int:

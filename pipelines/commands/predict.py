@@ -21,6 +21,7 @@ def predict(
     model: Annotated[Path, typer.Option(metavar="RUN", help="Folder of hanmill train.", show_default=False)],
     out: shared.Out,
     engine_options: EngineOptions,
+    kb: shared.KnowledgeBase = None,
     shard_bytes: shared.ShardBytes = "32MiB",
     fresh: shared.Fresh = False,
     max_bad_records: shared.MaxBadRecords = "5%",
@@ -40,6 +41,7 @@ def predict(
         out.absolute(),
         model=model.absolute(),  # workers may have another working directory
         task=task.value,
+        knowledge_base=shared.knowledge_base(kb, task=task.value),
         shard_bytes=shared.parse_size(shard_bytes, "--shard-bytes"),
         max_bad_records=check_limit(max_bad_records),
     )

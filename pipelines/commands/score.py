@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.commands.options import needing
+from pipelines.commands.options import knowledge_base, needing
 from pipelines.errors import UsageError
 
 
@@ -70,7 +70,9 @@ def evaluate(
     ] = None,
     kb: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Output folder of hanmill kb build; default: one made of FILE's mentions."),
+        typer.Option(
+            metavar="DIR", help="Output folder of hanmill kb build; default: RUN's, or one made of FILE's mentions."
+        ),
     ] = None,
     max_length: Annotated[
         int | None, typer.Option(min=8, help="Most tokens of a record; default: the task's.", show_default=False)
@@ -80,18 +82,17 @@ def evaluate(
     """Score what a model predicts, or with --oracle what decoding makes of gold: the best that a model could do."""
     if oracle == (model is not None):
         raise UsageError("what is to be evaluated? --model RUN, or --oracle")
+    kb = knowledge_base(kb, task=task.value)
     if model is not None:
-        if (schema, vocab, kb, max_length) != (None, None, None, None):
-            raise UsageError("--schema, --vocab, --kb, --max-length: only with --oracle; a RUN has its own")
+        if (schema, vocab, max_length) != (None, None, None):
+            raise UsageError("--schema, --vocab, --max-length: only with --oracle; a RUN has its own")
         with needing("train", command="hanmill evaluate --model"):
             from pipelines.predict import evaluate as evaluate_model
 
-        _tell(evaluate_model(model, file, task=task.value), as_json)
+        _tell(evaluate_model(model, file, task=task.value, knowledge_base=kb), as_json)
         return
     if schema is not None and task in (ScoredName.READING_COMPREHENSION, ScoredName.ENTITY_LINKING):
         raise UsageError(f"--schema: {task.value} has no labels")
-    if kb is not None and task is not ScoredName.ENTITY_LINKING:
-        raise UsageError(f"--kb: {task.value} has no entities; only entity-linking takes it")
     with needing("records", command="hanmill evaluate"):
         from pipelines.oracle import Oracle, score_oracle
 

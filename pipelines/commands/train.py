@@ -2,11 +2,11 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from pipelines.commands.options import MOST, Fresh, NoReport, needing
+from pipelines.commands.options import MOST, Fresh, KnowledgeBase, NoReport, knowledge_base, needing
 from pipelines.console import tell
 
 
@@ -16,6 +16,7 @@ class TrainedName(StrEnum):
     READING_COMPREHENSION = "reading-comprehension"
     RELATION_EXTRACTION = "relation-extraction"
     EVENT_EXTRACTION = "event-extraction"
+    ENTITY_LINKING = "entity-linking"
 
 
 class ScheduleName(StrEnum):
@@ -37,7 +38,12 @@ def train(
         Path | None,
         typer.Option(metavar="CHECKPOINT", help="Ours, Hugging Face's or Google's, of the same vocabulary."),
     ] = None,
-    encoder: Annotated[str, typer.Option(help="A preset, without --init; bert-base and the like.")] = "roberta-tiny",
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="A preset, without --init; bert-base and the like.  [default: roberta-tiny; entity-linking: none]"
+        ),
+    ] = None,
     attention: Annotated[
         str | None, typer.Option(help="dot-product, talking-heads, synthesizer-...; kinds joined by + are mixed.")
     ] = None,
@@ -47,10 +53,16 @@ def train(
     unshared: Annotated[bool, typer.Option("--unshared", help="A block for each layer of an ALBERT.")] = False,
     remat: Annotated[bool, typer.Option("--remat", help="Compute states again, and keep fewer of them.")] = False,
     dropout: Annotated[float | None, typer.Option(min=0, max=0.99)] = None,
-    epochs: Annotated[float, typer.Option(min=0.001, help="Passes over the records.")] = 3.0,
+    kb: KnowledgeBase = None,
+    epochs: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="Passes over the records.  [default: 3; without an encoder: 40]"),
+    ] = None,
     steps: Annotated[int, typer.Option(min=0, max=MOST, help="Instead of epochs.", show_default=False)] = 0,
     batch_size: Annotated[int, typer.Option(min=1, max=1 << 20)] = 32,
-    learning_rate: Annotated[float, typer.Option(min=0)] = 5e-5,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=0, help="[default: 5e-5; without an encoder: 1e-3]")
+    ] = None,
     schedule: Annotated[ScheduleName, typer.Option(help="How the rate falls after its warm-up.")] = ScheduleName.COSINE,
     warmup: Annotated[float, typer.Option(min=0, max=1, help="Share of the steps in which the rate grows.")] = 0.1,
     weight_decay: Annotated[float, typer.Option(min=0)] = 0.01,
@@ -77,16 +89,21 @@ def train(
     with needing("train", command="hanmill train"):
         from pipelines.train import BEST, TrainOptions
         from pipelines.train import train as run
+        from pipelines.training.options import LIGHT
+        from pipelines.training.tasks import training_task
+    light = init is None and encoder is None and training_task(task.value).light
+    given = {"epochs": epochs, "learning_rate": learning_rate, "encoder": encoder}
+    learning: dict[str, Any] = {
+        **(LIGHT if light else {}),
+        **{name: of for name, of in given.items() if of is not None},
+    }
     options = TrainOptions(
         records=records,
         out=out.absolute(),
         init=init,
-        encoder=encoder,
         changes=tuple((name, value) for name, value in changes.items() if value is not None),
-        epochs=epochs,
         steps=steps,
         batch_size=batch_size,
-        learning_rate=learning_rate,
         schedule=schedule.value,
         warmup=warmup,
         weight_decay=weight_decay,
@@ -96,6 +113,8 @@ def train(
         deterministic=deterministic,
         seed=seed,
         checkpoint_minutes=checkpoint_minutes,
+        knowledge_base=knowledge_base(kb, task=task.value),
+        **learning,
     )
     told = run(options, task=task.value, fresh=fresh)
     if not no_report:

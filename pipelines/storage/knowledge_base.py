@@ -1,6 +1,7 @@
 """Knowledge bases that were made: opened once a process, and known by a hash of their content."""
 
 import functools
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import InputError
@@ -9,6 +10,30 @@ from pipelines.storage.manifest import MANIFEST, read_manifest
 from transforms.knowledge_base import KnowledgeBase
 
 NAME = "knowledge_base"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBase:
+    """Where a knowledge base lies, and the hash of its content, by which another one is told from it."""
+
+    directory: Path
+    sha256: str
+
+    @staticmethod
+    def find(directory: Path, *, wanted: str | None, made: Path | str) -> "KnownBase":
+        """The knowledge base of a folder; `wanted`: the hash of that with which `made` was made, if it is known.
+
+        Raises InputError where there is none, or one of another hash.
+        """
+        mend = "name the folder of the right one with --kb DIR"
+        known = f"{made} was made with the knowledge base {wanted}"
+        try:
+            found = knowledge_base_hash(directory)
+        except InputError as error:
+            raise InputError(f"{error}; {known}: {mend}" if wanted else f"{error}, or {mend}") from error
+        if wanted not in (None, found):
+            raise InputError(f"{directory}: the knowledge base there is {found}, and {known}: {mend}")
+        return KnownBase(directory, found)
 
 
 def knowledge_base_hash(directory: Path) -> str:

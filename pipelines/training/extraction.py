@@ -28,6 +28,7 @@ class TrainReadingComprehension:
     """Two softmaxes over tokens; a window without an answer points at [CLS]."""
 
     metric: str = "f1"
+    light: bool = False
 
     def model(self, encoder: Encoder, data_set: DataSet) -> keras.Model:
         return ReadingComprehension(encoder)
@@ -41,7 +42,7 @@ class TrainReadingComprehension:
         return inputs, {"begins": batch["begin"], "ends": batch["end"]}, {"begins": weights, "ends": weights}
 
     def evaluate(self, predict: Predict, data_set: DataSet, split: str, *, batching: Batching) -> dict[str, float]:
-        task, records, predictions = _predicted(predict, data_set, split, batching)
+        task, records, predictions = predicted(predict, data_set, split, batching)
         gold = {record["id"]: record["answers"] for record in records if record["answers"]}
         return dict(task.score(task.read_predictions(task.write(predictions)), gold))
 
@@ -51,6 +52,7 @@ class TrainRelationExtraction:
     """Pointers at all subjects, and at the objects of the one that was drawn."""
 
     metric: str = "f1"
+    light: bool = False
 
     def model(self, encoder: Encoder, data_set: DataSet) -> keras.Model:
         return RelationExtraction(encoder, labels=len(data_set.manifest["labels"]["predicates"]))
@@ -59,13 +61,13 @@ class TrainRelationExtraction:
         return {"subjects": PointerLoss(), "objects": PointerLoss()}
 
     def triple(self, batch: Arrays) -> Triple:
-        weights = _of_tokens(batch)
+        weights = of_tokens(batch)
         inputs = {"ids": batch["ids"], "subjects": batch["subject"]}
         targets = {"subjects": batch["subject_pointers"], "objects": batch["object_pointers"]}
         return inputs, targets, {"subjects": weights, "objects": weights}
 
     def evaluate(self, predict: Predict, data_set: DataSet, split: str, *, batching: Batching) -> dict[str, float]:
-        task, records, predictions = _predicted(predict, data_set, split, batching)
+        task, records, predictions = predicted(predict, data_set, split, batching)
         gold = [_triples(record, task.labels["predicates"]) for record in records]
         return dict(task.score(task.read_predictions(task.write(predictions)), task.read_gold(task.write(gold))))
 
@@ -75,6 +77,7 @@ class TrainEventExtraction:
     """Pointers at the arguments of each role."""
 
     metric: str = "f1"
+    light: bool = False
 
     def model(self, encoder: Encoder, data_set: DataSet) -> keras.Model:
         return EventExtraction(encoder, labels=len(data_set.manifest["labels"]["argument_roles"]))
@@ -83,25 +86,25 @@ class TrainEventExtraction:
         return {"roles": PointerLoss()}
 
     def triple(self, batch: Arrays) -> Triple:
-        return {"ids": batch["ids"]}, {"roles": batch["roles"]}, {"roles": _of_tokens(batch)}
+        return {"ids": batch["ids"]}, {"roles": batch["roles"]}, {"roles": of_tokens(batch)}
 
     def evaluate(self, predict: Predict, data_set: DataSet, split: str, *, batching: Batching) -> dict[str, float]:
-        task, records, predictions = _predicted(predict, data_set, split, batching)
+        task, records, predictions = predicted(predict, data_set, split, batching)
         gold = [_events(record, task.labels) for record in records]
         return dict(task.score(task.read_predictions(task.write(predictions)), task.read_gold(task.write(gold))))
 
 
-def _of_tokens(batch: Arrays) -> Any:
+def of_tokens(batch: Arrays) -> Any:
     """1 where there is a token, float32 [rows, tokens]; rows that are not valid have none."""
     return ((batch["ids"] != 0) & batch[VALID][:, None]).astype(np.float32)
 
 
-def _predicted(
+def predicted(
     predict: Predict, data_set: DataSet, split: str, batching: Batching
 ) -> tuple[Any, list[Record], list[dict[str, Any]]]:
     """The task, the records of a split, and a prediction for each example of them."""
     task: Any = data_set.task()
-    model = InBatches(predict, batching.batch_size, batching.lengths)
+    model = InBatches(predict, batching.batch_size, batching.lengths, batching.shapes)
     of_example: dict[str, dict[int, Record]] = defaultdict(dict)
     for record in data_set.records(split):
         # Of an id that stands there twice the first one counts.

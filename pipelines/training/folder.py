@@ -10,12 +10,14 @@ from models.checkpoints import save
 from pipelines.datasets import VOCABULARY, DataSet
 from pipelines.errors import InputError
 from pipelines.storage.commit import digest, remove, sync_folder, write_bytes, write_json
+from pipelines.storage.knowledge_base import KnownBase
 from pipelines.storage.manifest import MANIFEST, RUN, File, read_json
 from pipelines.training.log import METRICS
 from pipelines.training.state import STATE
 from pipelines.training.tensorboard import FOLDER as TENSORBOARD
 
 CONFIG, BEST, RECORDS, REPORT = "config.json", "best", "records", "report.html"
+KNOWLEDGE_BASE, STATISTICS = "knowledge_base.json", "statistics.json"
 _SCORE, _LABELS, _MADE, _OLD = "score.json", "labels.json", ".best.new", ".best.old"
 
 
@@ -32,14 +34,19 @@ def finished(directory: Path, configuration: dict[str, Any]) -> Any:
 
 def clear(directory: Path) -> None:
     """Removes what an earlier run left; other files stay."""
-    for name in (RUN, REPORT, STATE, METRICS, CONFIG):
+    for name in (RUN, REPORT, STATE, METRICS, KNOWLEDGE_BASE, CONFIG):
         remove(directory / name)
     for name in (BEST, _MADE, _OLD, RECORDS, TENSORBOARD):
         rmtree(directory / name, ignore_errors=True)
 
 
-def describe_records(directory: Path, data_set: DataSet) -> None:
-    """Copies what tells of the records: vocabulary, schema, labels, card, manifest with all checksums."""
+def describe_records(directory: Path, data_set: DataSet, known: KnownBase | None = None) -> None:
+    """Copies what tells of the records: vocabulary, schema, labels, card, manifest with all checksums.
+
+    And notes where their knowledge base lies, which may be too large to be copied.
+    """
+    if known is not None:
+        write_json(directory / KNOWLEDGE_BASE, {"directory": str(known.directory), "sha256": known.sha256})
     (directory / RECORDS).mkdir(exist_ok=True)
     for name in (MANIFEST, *(file["name"] for file in data_set.manifest["metadata"])):
         try:
@@ -52,7 +59,8 @@ def describe_records(directory: Path, data_set: DataSet) -> None:
 def keep_best(directory: Path, model: keras.Model, data_set: DataSet, score: dict[str, Any]) -> None:
     """Puts weights in place of the best so far, with the vocabulary and the labels that they need, and their score.
 
-    A kill leaves the old ones or the new ones; `read_best` brings back those that were moved away.
+    With weights of entity linking go its statistics. A kill leaves old or new ones; `read_best` brings back
+    those that were moved away.
     """
     best, made, old = directory / BEST, directory / _MADE, directory / _OLD
     for folder in (made, old):
@@ -61,6 +69,8 @@ def keep_best(directory: Path, model: keras.Model, data_set: DataSet, score: dic
     with data_set.open_file(VOCABULARY) as file:
         write_bytes(made / VOCABULARY, file.read())
     write_json(made / _LABELS, data_set.manifest["labels"])
+    if data_set.candidates is not None:
+        write_json(made / STATISTICS, data_set.candidates.statistics.as_json(), indent=None)
     write_json(made / _SCORE, score)
     if best.exists():
         best.rename(old)

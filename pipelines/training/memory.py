@@ -44,32 +44,42 @@ def room_for_weights() -> Iterator[None]:
 
 
 def out_of_memory(
-    step: int, options: TrainOptions, config: EncoderConfig, batch: Arrays, *, parameters: int
+    step: int, options: TrainOptions, config: EncoderConfig | None, batch: Arrays, *, parameters: int
 ) -> EngineError:
-    """The failure of a step, with the ways to go on and about what each would need."""
+    """The failure of a step, with the ways to go on and about what each would need; of an encoder that is known."""
     rows, length = options.batch_size, batch["ids"].shape[1]
+    start = f"step {step}: out of memory on {keras.backend.backend()}: {rows:,} records of {length} tokens"
+    lower = rows // 2
+    smaller = f"--batch-size {lower} --accumulate {options.accumulate * -(-rows // max(lower, 1))}"
+    shorter = "records made with a smaller --max-length"
+    if config is None:
+        ways = [f"{smaller} (the same steps)", shorter][rows == 1 :]
+        return EngineError(f"{start}. Lower one of these, with --fresh or another --out: {'; '.join(ways)}")
     guesses = batch["weights"].shape[1] if "weights" in batch else 0
+    # A text alone, and read a second time with a description.
+    inputs = [length] + ([length + batch["description"].shape[1]] if "description" in batch else [])
     half = options.precision != "float32"
     weights = 4 * _ADAM * parameters
 
     def needs(rows: int, *, remat: bool = config.rematerialize, half: bool = half) -> str:
         changed = replace(config, rematerialize=remat)
-        of_batch = activation_bytes(
-            changed, tokens=rows * length, length=length, predictions=rows * guesses, width=2 if half else 4
+        of_batch = sum(
+            activation_bytes(
+                changed, tokens=rows * size, length=size, predictions=rows * guesses, width=2 if half else 4
+            )
+            for size in inputs
         )
         return f"{(weights + of_batch) / 1e9:,.1f} GB"
 
-    ways = []
+    ways = list[str]()
     if rows > 1:
-        lower, more = rows // 2, options.accumulate * -(-rows // (rows // 2))
-        ways.append(f"--batch-size {lower} --accumulate {more} (about {needs(lower)}, the same steps)")
+        ways.append(f"{smaller} (about {needs(lower)}, the same steps)")
     if not config.rematerialize:
         ways.append(f"--remat (about {needs(rows, remat=True)}, a third more time)")
     if not half:
         ways.append(f"--precision mixed_bfloat16 (about {needs(rows, half=True)})")
-    ways.append("records made with a smaller --max-length")
+    ways.append(shorter)
     return EngineError(
-        f"step {step}: out of memory on {keras.backend.backend()}: {rows:,} records of {length} tokens need about "
-        f"{needs(rows)}, {weights / 1e9:,.1f} GB of it for weights and optimizer. Lower one of these, with --fresh or "
-        f"another --out: {'; '.join(ways)}"
+        f"{start} need about {needs(rows)}, {weights / 1e9:,.1f} GB of it for weights and optimizer. Lower one of "
+        f"these, with --fresh or another --out: {'; '.join(ways)}"
     )

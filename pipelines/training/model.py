@@ -15,9 +15,11 @@ from pipelines.training.options import TrainOptions
 from pipelines.training.tasks import TrainingTask
 from transforms.splits import TRAIN
 
+_OPTIONS = {"share_layers": "unshared", "rematerialize": "remat", "attention_dropout": "dropout"}
+
 
 def build_model(options: TrainOptions, how: TrainingTask, data_set: DataSet) -> keras.Model:
-    """Encoder and head, with the weights of `--init` where it is given.
+    """Encoder and head, with the weights of `--init` where it is given; or a task's model without an encoder.
 
     Raises UsageError for an encoder that cannot be, InputError for records or a checkpoint that do not fit.
     """
@@ -27,13 +29,15 @@ def build_model(options: TrainOptions, how: TrainingTask, data_set: DataSet) -> 
         raise InputError(f"{options.records}/{VOCABULARY}: [PAD] must be the first token, as padding is zeros")
     if not data_set.manifest["splits"].get(TRAIN, 0):
         raise InputError(f"{options.records}: no record in split {TRAIN}")
+    if options.init is None and options.encoder is None:
+        return _light_model(options, how, data_set)
     try:
         checkpoint = open_checkpoint(options.init) if options.init is not None else None
         if checkpoint is not None:
             check_vocabulary(checkpoint, size=size, sha256=task.vocabulary.sha256)
         elif options.encoder not in PRESETS:
             raise UsageError(f"--encoder {options.encoder}: one of {', '.join(PRESETS)}")
-        config = PRESETS[options.encoder] if checkpoint is None else checkpoint.config
+        config = PRESETS[str(options.encoder)] if checkpoint is None else checkpoint.config
         config = EncoderConfig.of({**asdict(config), **dict(options.changes), "vocabulary_size": size})
         if config.positions < task.max_length:
             raise InputError(
@@ -48,3 +52,13 @@ def build_model(options: TrainOptions, how: TrainingTask, data_set: DataSet) -> 
     except ValueError as error:
         raise UsageError(f"the encoder: {error}") from error
     return model
+
+
+def _light_model(options: TrainOptions, how: TrainingTask, data_set: DataSet) -> keras.Model:
+    if not how.light:
+        raise UsageError(f"{data_set.task_name} needs an encoder: name one with --init CHECKPOINT or --encoder PRESET")
+    if names := dict.fromkeys(f"--{_OPTIONS.get(name, name).replace('_', '-')}" for name, _ in options.changes):
+        raise UsageError(
+            f"{', '.join(names)}: without --init or --encoder {data_set.task_name} has a light model, and no encoder"
+        )
+    return how.model(None, data_set)

@@ -1,5 +1,6 @@
 """What a training run is told."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,18 @@ from typing import Any
 class TrainOptions:
     """What a run is: its records, its encoder, and how it learns. `epochs` counts where `steps` is 0.
 
-    `encoder`: the name of a preset, for a run without `init`; `changes`: fields of its config that are replaced.
+    `encoder`: the name of a preset, for a run without `init`; without both a task's own light model is trained, if it
+    has one. `changes`: fields of the encoder's config that are replaced. `knowledge_base`: of entity linking, where it
+    does not lie where the records say.
     `accumulate`: batches whose gradients make one step. `ema`: the decay of averaged weights; 0 is none.
     """
 
     records: str
     out: Path
     init: Path | None = None
-    encoder: str = "roberta-tiny"
+    encoder: str | None = "roberta-tiny"
     changes: tuple[tuple[str, Any], ...] = ()
+    knowledge_base: Path | None = None
     epochs: float = 3.0
     steps: int = 0
     batch_size: int = 32
@@ -35,7 +39,11 @@ class TrainOptions:
     def configuration(self, *, task: str, records: str) -> dict[str, Any]:
         """As `config.json` has it; a run goes on only with the same. `records`: their fingerprint."""
         values = asdict(self)
-        for name in ("out", "checkpoint_minutes"):
+        for name in ("out", "checkpoint_minutes", "knowledge_base"):
             del values[name]
         init = str(self.init) if self.init else None
         return {**values, "task": task, "records": records, "init": init, "changes": dict(self.changes)}
+
+
+# Of a light model, which begins with random weights and has few of them (kexue.fm 6919).
+LIGHT: Mapping[str, Any] = {"encoder": None, "epochs": 40.0, "learning_rate": 1e-3}

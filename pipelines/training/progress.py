@@ -16,12 +16,13 @@ def watch(steps: int, *, done: int) -> "LineWatch | LiveWatch":
 
 
 def describe(row: Row) -> str:
-    """Loss and speed of a step.
+    """Loss and speed of a step; of a model without an encoder there is no MFU.
 
     >>> describe({"loss": 1.25, "tokens_per_second": 40_000.0, "mfu": 0.4512})
     'loss 1.2500, 40,000 tokens/s, MFU 45.1 %'
     """
-    return f"loss {row['loss']:.4f}, {row['tokens_per_second']:,.0f} tokens/s, MFU {100 * row['mfu']:.1f} %"
+    share = f", MFU {100 * row['mfu']:.1f} %" if "mfu" in row else ""
+    return f"loss {row['loss']:.4f}, {row['tokens_per_second']:,.0f} tokens/s{share}"
 
 
 def describe_score(row: Row) -> str:

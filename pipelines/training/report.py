@@ -60,15 +60,16 @@ def write_report(directory: Path) -> Path:
         scored=len(scores),
         averaged=averaged,
         loss=curves["loss"][-1],
-        median={name: np.median(_column(steps, name)) for name in ("tokens_per_second", "mfu")},
-        encoder=_halves(run["encoder"]),
+        median={name: np.median(_column(steps, name)) for name in ("tokens_per_second", "mfu") if name in steps[0]},
+        encoder=_halves(run["encoder"] or {}),
         tokens=_column(steps, "tokens").sum(),
     )
 
 
 def _halves(values: dict[str, Any]) -> list[dict[str, Any]]:
     items = list(values.items())
-    return [dict(items[: -(-len(items) // 2)]), dict(items[-(-len(items) // 2) :])]
+    halves = [dict(items[: -(-len(items) // 2)]), dict(items[-(-len(items) // 2) :])]
+    return halves if items else []
 
 
 def _column(rows: Sequence[dict[str, Any]], name: str) -> Floats:

@@ -14,7 +14,9 @@ PAGE = page_of(
 <div><dt>Last loss</dt><dd>{{ "%.4f" | format(loss) }}</dd></div>
 <div><dt>Million tokens</dt><dd>{{ tokens | mega }}</dd></div>
 <div><dt>Tokens/s, median</dt><dd>{{ median.tokens_per_second | number }}</dd></div>
+{%- if encoder %}
 <div><dt>MFU, median</dt><dd>{{ "%.1f" | format(100 * median.mfu) }} %</dd></div>
+{%- endif %}
 </dl>
 
 <div class="pair">
@@ -41,8 +43,8 @@ PAGE = page_of(
 </div>
 <div>
 <h2>Tokens per second</h2>
-<p>Without padding. MFU is the share of {{ run.matmul_gflops | number }} GFLOP/s, which a product of matrices
- reached on this machine.</p>
+<p>Without padding.{% if encoder %} MFU is the share of {{ run.matmul_gflops | number }} GFLOP/s, which a product of
+ matrices reached on this machine.{% endif %}</p>
 {{ figures.tokens_per_second | safe }}
 </div>
 </div>
@@ -62,12 +64,14 @@ All scores{% endif %} on split dev.</p>
 {%- endif %}
 {%- endblock %}
 {%- block time %}
+{%- if encoder %}
 <h2>Encoder</h2>
 <div class="pair">
 {%- for half in encoder %}
 <div>{{ half | facts }}</div>
 {%- endfor %}
 </div>
+{%- endif %}
 {%- endblock %}
 """
 )

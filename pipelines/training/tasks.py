@@ -20,6 +20,7 @@ from pipelines.training.extraction import (
     TrainRelationExtraction,
     Triple,
 )
+from pipelines.training.linking import TrainEntityLinking
 
 
 class TrainingTask(Protocol):
@@ -30,7 +31,14 @@ class TrainingTask(Protocol):
         """The metric by which weights are best: of those that `evaluate` returns, and better when it is larger."""
         ...
 
-    def model(self, encoder: Encoder, data_set: DataSet) -> keras.Model: ...
+    @property
+    def light(self) -> bool:
+        """Whether there is a model without an encoder too."""
+        ...
+
+    # No encoder is given only to a task that has a light model. The parameter has no name by which it could be given,
+    # as most tasks take nothing but an encoder.
+    def model(self, encoder: Any, data_set: DataSet, /) -> keras.Model: ...
 
     def loss(self) -> Any:
         """What `compile` takes: a Keras loss that adds up (`reduction="sum"`), or one for each output by name."""
@@ -51,6 +59,7 @@ class TrainingTask(Protocol):
 @dataclass(frozen=True, slots=True)
 class _TextClassification:
     metric: str = "accuracy"
+    light: bool = False
 
     def model(self, encoder: Encoder, data_set: DataSet) -> keras.Model:
         return TextClassification(encoder, classes=len(data_set.manifest["labels"]["label"]))
@@ -68,6 +77,7 @@ class _TextClassification:
 @dataclass(frozen=True, slots=True)
 class _MaskedLanguageModel:
     metric: str = "accuracy"
+    light: bool = False
 
     def model(self, encoder: Encoder, data_set: DataSet) -> keras.Model:
         return MaskedLanguageModel(encoder)
@@ -110,6 +120,7 @@ TRAINING_TASKS: Mapping[str, TrainingTask] = {
     "reading-comprehension": TrainReadingComprehension(),
     "relation-extraction": TrainRelationExtraction(),
     "event-extraction": TrainEventExtraction(),
+    "entity-linking": TrainEntityLinking(),
 }
 
 

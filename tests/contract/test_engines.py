@@ -91,6 +91,7 @@ JOBS: dict[str, Make] = {
     "knowledge base": knowledge_base,
     "records: across documents": partial(records, task="masked-language-model", max_length=64, across=True),
     "predictions": partial(predictions, task="event-extraction"),
+    "predictions: entity linking": partial(predictions, task="entity-linking"),
 }
 # Of jobs that do not read the corpus of all formats, with its dead letters.
 OWN_INPUTS: dict[str, tuple[str, ...]] = {"angles": ("40", "2", "3")}

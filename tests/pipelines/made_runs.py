@@ -13,10 +13,12 @@ import numpy as np
 from models.encoder import Encoder
 from models.encoder_config import EncoderConfig
 from pipelines.datasets import DataSet
+from pipelines.knowledge_base import BuildKnowledgeBase
 from pipelines.records import Records
 from pipelines.storage.sources import Reading
 from pipelines.task_options import TaskOptions
 from pipelines.training.folder import describe_records, keep_best
+from pipelines.training.linking import known_base, with_candidates
 from pipelines.training.tasks import training_task
 from tests.pipelines.made_records import made, write_lines
 from transforms.splits import Splits
@@ -42,7 +44,10 @@ def rows_of(name: str, count: int, *, seed: int, permuted: bool = False) -> list
     for number, ((person, place, verb, year), label) in enumerate(zip(chosen, labels, strict=True)):
         who, where = person + draw.choice(_PAIRS), place + draw.choice(_PAIRS)
         text = f"{who}{year}年在{where}{verb}了一个厂。"
-        if name == "relation-extraction":
+        if name == "entity-linking":
+            mention = {"kb_id": who + label, "mention": who, "offset": "0"}
+            rows.append({"text_id": f"{seed}-{number}", "text": text, "mention_data": [mention]})
+        elif name == "relation-extraction":
             rows.append({"text": text, "spo_list": [{"subject": who, "predicate": label, "object": {"@value": where}}]})
         elif name == "event-extraction":
             arguments = [
@@ -70,25 +75,40 @@ def schema_of(name: str) -> list[Any]:
     return [{"event_type": verb, "role_list": [{"role": role} for role in "人地"]} for verb in VERBS]
 
 
+def made_base(folder: Path) -> Path:
+    """A knowledge base in which each name has an entity for each verb, and names of the tests' corpora."""
+    entities = [
+        {"subject_id": name + verb, "subject": name, "data": [{"predicate": "做", "object": verb}]}
+        for name, verb in itertools.product([*map("".join, itertools.product(PEOPLE, _PAIRS)), "中国", "的"], VERBS)
+    ]
+    made(BuildKnowledgeBase((str(write_lines(folder / "kb_data", entities)),), folder / "kb"))
+    return folder / "kb"
+
+
 def records_of(folder: Path, name: str, *, max_length: int = 64, **splits: Sequence[Any]) -> DataSet:
     """Records of rows by split."""
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = folder / "made_vocab.txt"
     words = [*SPECIAL_TOKENS, *dict.fromkeys(PEOPLE + PLACES + VERBS + YEARS + _PAIRS + _OTHERS)]
     vocabulary.write_text("".join(f"{word}\n" for word in words), "utf-8")
-    schema = None if name == "reading-comprehension" else write_lines(folder / "made_schema.json", schema_of(name))
+    labelled = name in ("relation-extraction", "event-extraction")
+    schema = write_lines(folder / "made_schema.json", schema_of(name)) if labelled else None
+    known = made_base(folder) if name == "entity-linking" else None
     inputs = [(split, str(write_lines(folder / f"{split}.json", rows))) for split, rows in splits.items()]
-    options = TaskOptions(name, vocabulary, schema, max_length)
+    options = TaskOptions(name, vocabulary, schema, max_length, knowledge_base=known)
     reading = Reading(format="lines" if TASKS[name].reads == "lines" else "document")
     made(Records(tuple(inputs), folder / "records", options, reading, Splits(named=tuple(splits), files=1)))
     return DataSet.open(str(folder / "records"))
 
 
-def untrained_run(folder: Path, name: str) -> Path:
-    """A run whose model is small and says many things, none of them right."""
+def untrained_run(folder: Path, name: str, *, light: bool = True) -> Path:
+    """A run whose model is small and says many things, none of them right; without an encoder, if it is to be so."""
     data_set = records_of(folder, name, train=rows_of(name, 8, seed=0))
-    config = EncoderConfig.of({**json.loads(TINY.to_json()), "vocabulary_size": len(data_set.task().vocabulary)})
-    model: keras.Model = training_task(name).model(Encoder(config), data_set)
+    how, known = training_task(name), known_base(data_set, None)
+    data_set = data_set if known is None else with_candidates(data_set, known)
+    sizes = {"vocabulary_size": len(data_set.task().vocabulary), "positions": 128 if known is None else 512}
+    config = EncoderConfig.of({**json.loads(TINY.to_json()), **sizes})
+    model: keras.Model = how.model(None if how.light and light else Encoder(config), data_set)
     draw = np.random.default_rng(8)
     for weight in model.weights:
         if "seed" not in weight.path:
@@ -97,6 +117,6 @@ def untrained_run(folder: Path, name: str) -> Path:
             weight.assign((spread * draw.normal(0, 1, weight.shape)).astype(np.float32))
     run = folder / "run"
     run.mkdir()
-    describe_records(run, data_set)
+    describe_records(run, data_set, known)
     keep_best(run, model, data_set, {"step": 0})
     return run

@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 
 from pipelines.inference import InBatches
 
-BATCH, LENGTHS = 3, (4, 8, 10)
+BATCH, LENGTHS, DESCRIPTION = 3, (4, 8, 10), 9
+
+
+def shapes(length: int) -> dict[str, tuple[int, ...]]:
+    return {"ids": (length,), "marks": (length, 2), "description": (DESCRIPTION,)}
 
 
 def answers(inputs: Any) -> dict[str, Any]:
@@ -35,7 +39,7 @@ def test_each_row_gets_its_own_answer(rows: list[list[int]], random: Any) -> Non
     longest = max(map(len, rows))
     ids = np.array([row + [0] * (longest - len(row)) for row in rows], np.int32)
     subjects = np.array([[random.randrange(9), random.randrange(9)] for _ in rows], np.int32)
-    made = InBatches(predict, BATCH, LENGTHS)({"ids": ids, "subjects": subjects})
+    made = InBatches(predict, BATCH, LENGTHS, shapes)({"ids": ids, "subjects": subjects})
     assert made["sums"].shape == (len(rows), longest)
     assert made["pairs"].shape == (len(rows), longest, 2)
     for number, (row, wanted) in enumerate(zip(rows, reference(ids, subjects), strict=True)):
@@ -54,5 +58,21 @@ def test_rows_of_like_length_go_together() -> None:
 
     lengths = [9, 3, 9, 3, 9, 3]
     ids = np.array([[1] * length + [0] * (9 - length) for length in lengths], np.int32)
-    InBatches(predict, BATCH, LENGTHS)({"ids": ids})
+    InBatches(predict, BATCH, LENGTHS, shapes)({"ids": ids})
     assert seen == [4, 10]
+
+
+@given(st.integers(1, DESCRIPTION), st.integers(3, 10))
+def test_what_is_by_token_is_not_guessed(characters: int, longest: int) -> None:
+    """A description may be as long as the longest row is, and is not cut where a row is; an answer may be one a row."""
+
+    def predict(inputs: Any) -> dict[str, Any]:
+        length = inputs["ids"].shape[1]
+        assert {name: of.shape[1:] for name, of in inputs.items()} == shapes(length)
+        return {"rows": inputs["description"].sum(axis=1) + inputs["marks"].sum(axis=(1, 2))}
+
+    ids = np.array([[1] * 3 + [0] * (longest - 3), [1] * longest], np.int32)
+    description = np.ones((2, characters), np.int32) * [[1], [2]]
+    marks = np.ones((2, longest, 2), np.float32) * (ids != 0)[:, :, None]
+    made = InBatches(predict, BATCH, LENGTHS, shapes)({"ids": ids, "marks": marks, "description": description})
+    assert made["rows"].tolist() == [characters + 6, 2 * characters + 2 * longest]

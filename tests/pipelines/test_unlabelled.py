@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from pipelines.unlabelled import GOLD, Unlabelled, nothing
-from tests.pipelines.made_records import EVENT, READING, RELATION
+from tests.pipelines.made_records import EVENT, LINKED, READING, RELATION
 from transforms.tasks.record import BadRecord, Example
 from transforms.tasks.task import TASKS
 from transforms.vocabulary import SPECIAL_TOKENS, Vocabulary
 
 ROWS: dict[str, Any] = {
     "reading-comprehension": READING, "relation-extraction": RELATION, "event-extraction": EVENT,
+    "entity-linking": LINKED,
 }  # fmt: skip
 
 
@@ -56,6 +57,12 @@ def test_what_is_wrong_with_a_row_that_has_a_name_leaves_its_place(row: Any, id:
     assert isinstance(error, BadRecord)
     assert isinstance(example, Example)
     assert (example.texts, example.gold) == ((), {"id": id, "text": text, "event_list": []})
+
+
+def test_a_row_of_entity_linking_is_named_by_its_text_id() -> None:
+    _, example = examples("entity-linking", {"text_id": 7, "id": 8, "text": " ", "mention_data": 9})
+    assert isinstance(example, Example)
+    assert (example.id, example.gold) == ("7", {"text_id": "7", "text": "", "mention_data": []})
 
 
 @pytest.mark.parametrize("row", ["", "no JSON", "[" * 100_000, "7", {"text": " "}])
