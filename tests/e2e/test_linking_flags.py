@@ -186,3 +186,15 @@ def test_with_an_encoder(place: Path, tmp_path: Path) -> None:
     told = hanmill("evaluate", "entity-linking", "--model", tmp_path / "run", "dev.json", "--json")
     assert told.code == 0, told.err
     assert json.loads(told.out)["f1"] == pytest.approx(rows[-1]["f1"])
+
+
+@pytest.mark.slow
+def test_the_recipe(place: Path, tmp_path: Path) -> None:
+    """From the organisers' files to a score, with nothing but where they are."""
+    data = {"train-data": "train.json", "dev-data": "dev.json", "kb-data": "kb_data"}
+    settings = [f"{name}={place / file}" for name, file in data.items()] + [f"out={tmp_path}/out", "train.steps=2"]
+    told = hanmill("run", "entity-linking", *(part for setting in settings for part in ("--set", setting)), "--json")
+    assert told.code == 0, told.err
+    assert read(tmp_path / "out/score.json").keys() == {"precision", "recall", "f1"}
+    again = hanmill("run", "entity-linking", *(part for setting in settings for part in ("--set", setting)), "--json")
+    assert {step["status"] for step in json.loads(again.out)["steps"]} == {"skipped"}

@@ -156,5 +156,7 @@ def test_it_comes_back(tmp_path: Path) -> None:
     load_own(other, tmp_path)
     for first, second in zip(model.weights, other.weights, strict=True):
         assert np.array_equal(ops.convert_to_numpy(first), ops.convert_to_numpy(second)), first.path
-    with pytest.raises(CheckpointError, match=r"weights\.safetensors: not of this model: it differs in entity_linking/emb"):
+    with pytest.raises(
+        CheckpointError, match=r"weights\.safetensors: not of this model: it differs in entity_linking/emb"
+    ):
         load_own(small(vocabulary_size=WORDS + 1), tmp_path)
