@@ -56,7 +56,7 @@ def train(
     kb: KnowledgeBase = None,
     epochs: Annotated[
         float | None,
-        typer.Option(min=0.001, help="Passes over the records.  [default: 3; without an encoder: 40]"),
+        typer.Option(min=0.001, help="Passes over the records.  [default: 3; without an encoder: 20]"),
     ] = None,
     steps: Annotated[int, typer.Option(min=0, max=MOST, help="Instead of epochs.", show_default=False)] = 0,
     batch_size: Annotated[int, typer.Option(min=1, max=1 << 20)] = 32,

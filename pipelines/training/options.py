@@ -46,4 +46,4 @@ class TrainOptions:
 
 
 # Of a light model, which begins with random weights and has few of them (kexue.fm 6919).
-LIGHT: Mapping[str, Any] = {"encoder": None, "epochs": 40.0, "learning_rate": 1e-3}
+LIGHT: Mapping[str, Any] = {"encoder": None, "epochs": 20.0, "learning_rate": 1e-3}

@@ -1,5 +1,6 @@
 """The light model of entity linking: shapes, padding, the gate, what the linker reads, and that it learns."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -7,7 +8,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from models.heads.entity_linking import EntityLinking
+from models.checkpoints import CheckpointError, load_own, save
+from models.heads.entity_linking import BinaryLoss, EntityLinking
+from tests.models.heads.reference import cross_entropy
 
 ROWS, TOKENS, CHARACTERS, WORDS = 4, 7, 9, 30
 
@@ -125,3 +128,35 @@ def test_it_learns_what_stands_in_its_inputs() -> None:
     found = answers(model, inputs)
     assert np.mean((found["mentions"] > 0) == (mentions > 0)) > 0.98
     assert np.all((found["link"] > 0) == (link > 0))
+
+
+@pytest.mark.parametrize("axes", [1, 2])
+def test_loss(axes: int) -> None:
+    """A number for each place, so that weights leave padding out."""
+    random = np.random.default_rng(1)
+    shape = (3,) if axes == 1 else (3, 4, 2)
+    logits, weights = random.normal(size=shape).astype(np.float32), random.random(shape[:axes]).astype(np.float32)
+    targets = random.integers(0, 2, shape).astype(np.float32)
+    wanted = sum(
+        weights[place[:axes]] * cross_entropy(float(logits[place]), float(targets[place]))
+        for place in np.ndindex(*shape)
+    )
+    assert float(BinaryLoss(axes=axes)(targets, logits, weights)) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_weights_have_the_same_names_in_each_model() -> None:
+    """However many others were made before: that is how they are found again in a file."""
+    assert [weight.path for weight in small().weights] == [weight.path for weight in small().weights]
+
+
+def test_it_comes_back(tmp_path: Path) -> None:
+    model, other = small(), small()
+    save(model, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["weights.safetensors"]
+    load_own(other, tmp_path)
+    for first, second in zip(model.weights, other.weights, strict=True):
+        assert np.array_equal(ops.convert_to_numpy(first), ops.convert_to_numpy(second)), first.path
+    with pytest.raises(
+        CheckpointError, match=r"weights\.safetensors: not of this model: it differs in entity_linking/emb"
+    ):
+        load_own(small(vocabulary_size=WORDS + 1), tmp_path)

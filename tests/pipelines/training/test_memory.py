@@ -65,3 +65,29 @@ def test_no_room_for_weights(memory: Any) -> None:
         raise MemoryError
     with pytest.raises(ValueError, match="shapes"), memory.room_for_weights():
         raise ValueError("shapes")
+
+
+def test_of_a_model_without_an_encoder_what_it_needs_is_not_known(memory: Any) -> None:
+    given = TrainOptions(records="", out=Path(), batch_size=64)
+    batch = {"ids": np.zeros((64, 512), np.int32)}
+    told = str(memory.out_of_memory(7, given, None, batch, parameters=1))
+    assert "64 records of 512 tokens. Lower one" in told
+    assert "--batch-size 32 --accumulate 2 (the same steps); records made with a smaller" in told
+    assert "--remat" not in told
+    alone = TrainOptions(records="", out=Path(), batch_size=1)
+    assert "--batch-size" not in str(memory.out_of_memory(7, alone, None, batch, parameters=1))
+
+
+def test_pairs_need_more(memory: Any) -> None:
+    given = TrainOptions(records="", out=Path(), batch_size=64)
+    batch = {"ids": np.zeros((64, 128), np.int32)}
+    pairs = {**batch, "description": np.zeros((64, 256), np.int32)}
+    alone, both = (
+        float(
+            re.findall(
+                r"need about ([0-9.]+) GB", str(memory.out_of_memory(7, given, EncoderConfig(), of, parameters=0))
+            )[0]
+        )
+        for of in (batch, pairs)
+    )
+    assert both > 3 * alone

@@ -89,3 +89,14 @@ def test_a_file_that_is_missing(tmp_path: Path, name: str) -> None:
     (tmp_path / name).unlink()
     with pytest.raises(InputError, match=f"{tmp_path}: a report needs run.json, config.json, metrics.jsonl"):
         write_report(tmp_path)
+
+
+def test_a_model_without_an_encoder(tmp_path: Path) -> None:
+    write_run(tmp_path, steps=7, scores=1, encoder=None, matmul_gflops=None)
+    path = tmp_path / "metrics.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({name: of for name, of in row.items() if name != "mfu"}) + "\n" for row in rows))
+    made = write_report(tmp_path)
+    assert "Tokens/s, median 100" in made.text
+    assert "MFU" not in made.text
+    assert "Encoder" not in made.text

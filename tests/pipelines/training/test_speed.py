@@ -27,3 +27,19 @@ def test_padding_does_not_count_and_predictions_do() -> None:
     guesses = {"ids": ids, "weights": np.ones((2, 4), np.float32)}
     more = speed_of([guesses], config, seconds=1.0, rate=1e9)["mfu"] - padded["mfu"]
     assert more == pytest.approx(6 * 8 * 64 * (64 + 100) / 1e9, abs=2e-5)
+
+
+def test_pairs_are_read_beside_texts() -> None:
+    config = EncoderConfig(hidden=64, layers=3, heads=4, vocabulary_size=100, positions=32)
+    batch = {"ids": np.ones((2, 8), np.int32)}
+    pairs = {**batch, "description": np.ones((2, 24), np.int32)}
+    alone, longer, both = (
+        speed_of([of], config, seconds=1.0, rate=1e6) for of in (batch, {"ids": np.ones((2, 32), np.int32)}, pairs)
+    )
+    assert both["tokens"] == 16
+    assert both["mfu"] == pytest.approx(alone["mfu"] + longer["mfu"], rel=1e-4)
+
+
+def test_without_an_encoder_there_is_no_mfu() -> None:
+    found = speed_of([{"ids": np.ones((2, 8), np.int32)}], None, seconds=2.0, rate=0.0)
+    assert found == {"tokens": 16, "seconds": 2.0, "tokens_per_second": 8.0}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.tasks.record import BadRecord
-from transforms.tasks.scores.entity_linking import Link, read_gold, read_predictions, score
+from transforms.tasks.scores.entity_linking import Link, parts, read_gold, read_predictions, score
 
 KEY = ("7", "晨星号几点发车")
 GOLD = {KEY: [("晨星号", "0", "90001"), ("几点", "3", "3"), ("发车", "5", "NIL")]}
@@ -108,3 +108,20 @@ def test_files_that_the_organisers_refuse(row: dict[str, Any], message: str) -> 
     with pytest.raises(BadRecord) as told:
         read_predictions(content)
     assert str(told.value).startswith(message)
+
+
+PLACES = st.dictionaries(st.tuples(st.sampled_from("甲乙"), st.sampled_from("01")), st.sampled_from(["1", "2", "NIL"]))
+
+
+@given(PLACES, PLACES)
+def test_a_score_is_that_of_mentions_times_that_of_links(said: dict[Any, str], true: dict[Any, str]) -> None:
+    predictions, gold = ({KEY: [(*at, one) for at, one in links.items()]} for links in (said, true))
+    found = parts(predictions, gold, frequent={})
+    assert score(predictions, gold)["f1"] == pytest.approx(found["mention_f1"] * found["link_accuracy"])
+    assert 0 <= found["link_accuracy"] <= 1
+
+
+def test_the_most_frequent_id() -> None:
+    """Of each mention of gold that is no NIL, whatever was predicted; names as they are looked up."""
+    gold = {KEY: [("《ABC》", "0", "1"), ("甲", "1", "2"), ("乙", "2", "NIL"), ("丙", "3", "3")]}
+    assert parts({}, gold, frequent={"abc": "1", "甲": "1", "乙": "2"})["most_frequent_id"] == 1 / 3

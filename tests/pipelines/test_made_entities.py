@@ -1,0 +1,41 @@
+"""Entities made of mentions: each id once, with all that it is called, but for those that are known."""
+
+import json
+from pathlib import Path
+
+from tests.pipelines.command import hanmill
+from tests.pipelines.made_records import LINKED, write_lines
+
+TWO = {
+    "text_id": "8",
+    "text": "北大",
+    "mention_data": [
+        {"mention": "北大", "offset": "0", "kb_id": "12"},
+        {"mention": "大", "offset": "1", "kb_id": "3"},
+        {"mention": "北", "offset": "0", "kb_id": "NIL"},
+    ],
+}
+
+
+def test_a_knowledge_base_of_both(tmp_path: Path) -> None:
+    train, dev = (write_lines(tmp_path / name, [row]) for name, row in (("train", LINKED), ("dev", TWO)))
+    made = hanmill("kb", "mentions", train, dev, "--out", tmp_path / "all")
+    assert (made.code, made.out) == (0, f"{tmp_path / 'all'}: 2 made entities, 3 names\n")
+    rows = [json.loads(line) for line in (tmp_path / "all").read_text("utf-8").splitlines()]
+    assert [(row["subject_id"], row["subject"], row["alias"]) for row in rows] == [
+        ("12", "北京大学", ["北大"]),
+        ("3", "大", []),
+    ]
+    assert {*map(str, (row["type"] for row in rows))} == {"['made of mentions']"}
+    real = write_lines(tmp_path / "kb_data", [{"subject_id": "12", "subject": "北京大学"}])
+    assert hanmill("kb", "build", real, "--out", tmp_path / "real", "--workers", 1).code == 0
+    hanmill("kb", "mentions", train, dev, "--kb", tmp_path / "real", "--out", tmp_path / "rest")
+    assert [json.loads(line)["subject_id"] for line in (tmp_path / "rest").read_text("utf-8").splitlines()] == ["3"]
+    built = hanmill("kb", "build", real, tmp_path / "rest", "--out", tmp_path / "kb", "--workers", 1)
+    assert built.out.startswith("2 entities, 2 names\n")
+
+
+def test_a_row_without_gold(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "develop.json", [{"text_id": "1", "text": "北京"}])
+    found = hanmill("kb", "mentions", path, "--out", tmp_path / "all")
+    assert (found.code, found.err) == (3, f"hanmill: {path}: line 1: field 'mention_data' is missing or no list\n")
