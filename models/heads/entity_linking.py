@@ -9,7 +9,7 @@ from keras import ops
 
 from models.projection import Tensor, join_heads, projection, split_heads
 
-_HITS = 3
+HITS = 3
 _IMPOSSIBLE = -16.0  # the logit of what the post's product of probability and match, clipped at 1e-7, stands for
 
 
@@ -59,7 +59,7 @@ class EntityLinking(keras.Model):
         self.text_reader.build((None, None, self.size + 2))
         self.convolution.build(states)
         self.pointers.build(states)
-        self.pair_reader.build((None, None, self.size + 1 + _HITS))
+        self.pair_reader.build((None, None, self.size + 1 + HITS))
         self.description_reader.build(states)
         self.to_description.build(states)
         self.to_text.build(states)
@@ -83,8 +83,8 @@ class EntityLinking(keras.Model):
         hits = ops.cast(inputs["hits"], self.compute_dtype)
         states = self.pair_reader(ops.concatenate([states, mention, hits], axis=-1), mask)
         pooled = [
-            _masked_max(self.to_description(states, described, read), mask),
-            _masked_max(self.to_text(described, states, mask), read),
+            masked_max(self.to_description(states, described, read), mask),
+            masked_max(self.to_text(described, states, mask), read),
             ops.sum(states * mention, axis=1) / ops.maximum(ops.sum(mention, axis=1), 1),
         ]
         joined = self.joined(self.dropout(ops.concatenate(pooled, axis=-1), training=training))
@@ -163,7 +163,7 @@ def _mask(ids: Tensor) -> Tensor:
     return ops.concatenate([ops.ones_like(there[:, :1]), there[:, 1:]], axis=1)
 
 
-def _masked_max(states: Tensor, mask: Tensor) -> Tensor:
+def masked_max(states: Tensor, mask: Tensor) -> Tensor:
     """The largest of each feature where the mask is true."""
     least = np.finfo("float16").min if states.dtype == "float16" else np.finfo("float32").min
     return ops.max(ops.where(mask[:, :, None], states, ops.cast(least, states.dtype)), axis=1)

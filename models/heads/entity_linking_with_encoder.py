@@ -5,16 +5,17 @@ from collections.abc import Mapping
 import keras
 from keras import ops
 
-from models.encoder import Encoder
-from models.heads.entity_linking import at_matches
+from models.encoder import Encoder, padding_mask_of
+from models.heads.entity_linking import HITS, at_matches, masked_max
 from models.projection import Tensor, projection
 
 
 class EntityLinkingWithEncoder(keras.Model):
-    """`mentions`, `link`: as those of `EntityLinking`, whose inputs it takes; `hits` are not read.
+    """`mentions`, `link`: as those of `EntityLinking`, whose inputs it takes.
 
-    Matches stand beside the states that pointers are made of. The link is told of the state at [CLS] and the mean over
-    the mention, of text and description as one input: first one segment, then the other, with no padding between.
+    Matches stand beside the states that pointers are made of. For the link text and description are read as one input:
+    first one segment, then the other, with no padding between. It follows from the state at [CLS], the mean over the
+    mention, and the largest of what a layer makes of the text's states and hits.
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -22,6 +23,7 @@ class EntityLinkingWithEncoder(keras.Model):
         self.encoder = encoder
         dtype, hidden = encoder.dtype_policy, encoder.config.hidden
         self.pointers = projection(2, name="pointers", dtype=dtype)
+        self.tokens = keras.layers.Dense(hidden, activation="relu", name="tokens", dtype=dtype)
         self.joined = keras.layers.Dense(hidden, activation="tanh", name="joined", dtype=dtype)
         self.linker = projection(1, name="linker", dtype=dtype)
         self.build()
@@ -29,7 +31,8 @@ class EntityLinkingWithEncoder(keras.Model):
     def build(self, _: object = None) -> None:
         hidden = self.encoder.config.hidden
         self.pointers.build((None, None, hidden + 2))
-        self.joined.build((None, 2 * hidden))
+        self.tokens.build((None, None, hidden + HITS))
+        self.joined.build((None, 3 * hidden))
         self.linker.build((None, hidden))
 
     def call(self, inputs: Mapping[str, Tensor], training: bool = False) -> dict[str, Tensor]:
@@ -43,7 +46,9 @@ class EntityLinkingWithEncoder(keras.Model):
         states = self.encoder(ids, segments, training=training)[:, : ops.shape(matches)[1]]
         mention = ops.cast(inputs["mention"], self.compute_dtype)[:, :, None]
         mean = ops.sum(states * mention, axis=1) / ops.maximum(ops.sum(mention, axis=1), 1)
-        joined = self.joined(ops.concatenate([states[:, 0], mean], axis=-1))
+        hits = ops.cast(inputs["hits"], self.compute_dtype)
+        heard = masked_max(self.tokens(ops.concatenate([states, hits], axis=-1)), padding_mask_of(inputs["ids"]))
+        joined = self.joined(ops.concatenate([states[:, 0], mean, heard], axis=-1))
         return {"mentions": logits, "link": ops.cast(self.linker(joined)[:, 0], "float32")}
 
 

@@ -24,7 +24,8 @@ def inputs_of(seed: int) -> dict[str, Any]:
     description = random.integers(1, VOCABULARY, (len(ids), DESCRIPTION)).astype(np.int32)
     description[1, 3:] = 0
     matches = (random.random((*ids.shape, 2)) < 0.8).astype(np.float32)
-    return {"ids": ids, "matches": matches, "mention": mention, "description": description}
+    hits = random.integers(0, 2, (*ids.shape, 3)).astype(np.float32)
+    return {"ids": ids, "matches": matches, "mention": mention, "description": description, "hits": hits}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -39,7 +40,9 @@ def test_logits(seed: int) -> None:
         paired = np.concatenate([text, said])[None].astype(np.int32)
         segments = (np.arange(paired.shape[1]) >= len(text))[None].astype(np.int32)
         states = states_of(model, paired, segments)[0]
-        joined = np.tanh(dense(np.concatenate([states[0], states[1:3].mean(axis=0)]), weights, "joined"))
+        beside = np.concatenate([states[: len(text)], inputs["hits"][row, : len(text)]], axis=-1)
+        most = np.maximum(dense(beside, weights, "tokens"), 0).max(axis=0)
+        joined = np.tanh(dense(np.concatenate([states[0], states[1:3].mean(axis=0), most]), weights, "joined"))
         np.testing.assert_allclose(logits["link"][row], dense(joined, weights, "linker")[0], rtol=1e-3, atol=1e-4)
 
 
@@ -50,8 +53,10 @@ def test_without_a_description_there_is_no_link() -> None:
     np.testing.assert_allclose(alone["mentions"], run(made(0), inputs)["mentions"], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["ids", "mention", "description"])
+@pytest.mark.parametrize("name", ["ids", "mention", "description", "hits"])
 def test_the_linker_reads_all_of_a_pair(name: str) -> None:
     model, inputs = made(1), inputs_of(1)
-    changed = inputs[name][:, ::-1] if name == "mention" else (inputs[name] % (VOCABULARY - 1) + 1) * (inputs[name] > 0)
+    changed = (inputs[name] % (VOCABULARY - 1) + 1) * (inputs[name] > 0)
+    if name in ("mention", "hits"):
+        changed = 1 - inputs[name]
     assert np.abs(run(model, {**inputs, name: changed})["link"] - run(model, inputs)["link"]).min() > 1e-3
