@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.pipelines.command import Result, hanmill
+from tests.pipelines.command import Result, hanmill, process
 from tests.pipelines.keras_modules import with_keras
 from tests.pipelines.made_models import write_checkpoint
 from tests.pipelines.made_records import write_lines
@@ -193,8 +193,8 @@ def test_the_recipe(place: Path, tmp_path: Path) -> None:
     """From the organisers' files to a score, with nothing but where they are."""
     data = {"train-data": "train.json", "dev-data": "dev.json", "kb-data": "kb_data"}
     settings = [f"{name}={place / file}" for name, file in data.items()] + [f"out={tmp_path}/out", "train.steps=2"]
-    told = hanmill("run", "entity-linking", *(part for setting in settings for part in ("--set", setting)), "--json")
+    command = ("run", "entity-linking", "--json", *(part for setting in settings for part in ("--set", setting)))
+    told = process(*command)
     assert told.code == 0, told.err
     assert read(tmp_path / "out/score.json").keys() == {"precision", "recall", "f1"}
-    again = hanmill("run", "entity-linking", *(part for setting in settings for part in ("--set", setting)), "--json")
-    assert {step["status"] for step in json.loads(again.out)["steps"]} == {"skipped"}
+    assert {step["status"] for step in json.loads(process(*command).out)["steps"]} == {"skipped"}
