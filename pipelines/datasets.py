@@ -24,7 +24,7 @@ VOCABULARY = "vocab.txt"
 class DataSet:
     """A finished output of `hanmill records`, in a folder or at an fsspec URL.
 
-    `candidates`: of entity linking, which needs them beside records, once they are known.
+    `candidates`: of entity linking, whose task needs them for targets and decoding; None until they are known.
     """
 
     directory: str
@@ -51,7 +51,7 @@ class DataSet:
         return str(self.manifest["task"])
 
     def task(self) -> Task:
-        """The task that made the records, of what stands beside them, and its candidates; it cannot make all records.
+        """The task that made the records, of what stands beside them; it has not all that it takes to make more.
 
         Raises InputError for a vocabulary that is missing or damaged.
         """

@@ -67,7 +67,7 @@ class EntityLinking(keras.Model):
         self.linker.build((None, self.size))
 
     def call(self, inputs: Mapping[str, Tensor], training: bool = False) -> dict[str, Tensor]:
-        mask = _mask(inputs["ids"])
+        mask = mask_of(inputs["ids"])
         matches = ops.cast(inputs["matches"], self.compute_dtype)
         embedded = self.dropout(self.embeddings(inputs["ids"]), training=training)
         states = self.text_reader(ops.concatenate([embedded, matches], axis=-1), mask)
@@ -76,7 +76,7 @@ class EntityLinking(keras.Model):
             logits = at_matches(logits, matches)
         if (description := inputs.get("description")) is None:
             return {"mentions": logits}
-        read = _mask(description)
+        read = mask_of(description)
         described = self.dropout(self.embeddings(description), training=training)
         described = self.description_reader(described, read)
         mention = ops.cast(inputs["mention"], self.compute_dtype)[:, :, None]
@@ -157,7 +157,7 @@ class CrossAttention(keras.layers.Layer):
         return join_heads(ops.dot_product_attention(queries, keys, values, mask=asked))
 
 
-def _mask(ids: Tensor) -> Tensor:
+def mask_of(ids: Tensor) -> Tensor:
     """True where there is a token, and at the first place, as nothing can be read of a row without any."""
     there = ops.not_equal(ids, 0)
     return ops.concatenate([ops.ones_like(there[:, :1]), there[:, 1:]], axis=1)

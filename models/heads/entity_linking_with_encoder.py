@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import keras
 from keras import ops
 
-from models.encoder import Encoder, padding_mask_of
-from models.heads.entity_linking import HITS, at_matches, masked_max
+from models.encoder import Encoder
+from models.heads.entity_linking import HITS, at_matches, mask_of, masked_max
 from models.projection import Tensor, projection
 
 
@@ -47,7 +47,7 @@ class EntityLinkingWithEncoder(keras.Model):
         mention = ops.cast(inputs["mention"], self.compute_dtype)[:, :, None]
         mean = ops.sum(states * mention, axis=1) / ops.maximum(ops.sum(mention, axis=1), 1)
         hits = ops.cast(inputs["hits"], self.compute_dtype)
-        heard = masked_max(self.tokens(ops.concatenate([states, hits], axis=-1)), padding_mask_of(inputs["ids"]))
+        heard = masked_max(self.tokens(ops.concatenate([states, hits], axis=-1)), mask_of(inputs["ids"]))
         joined = self.joined(ops.concatenate([states[:, 0], mean, heard], axis=-1))
         return {"mentions": logits, "link": ops.cast(self.linker(joined)[:, 0], "float32")}
 

@@ -1,4 +1,4 @@
-"""`hanmill kb build`."""
+"""`hanmill kb build` and `hanmill kb mentions`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -63,7 +63,7 @@ def build(
         print(f"{outcome.run['seconds']:.2f} s, {outcome.run['workers']} workers")
 
 
-@kb.command("mentions")
+@kb.command("mentions", epilog=shared.EXIT_CODES)
 def mentions(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", help="CCKS2019's JSON lines, with gold.", show_default=False)

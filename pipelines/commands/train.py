@@ -41,7 +41,7 @@ def train(
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="A preset, without --init; bert-base and the like.  [default: roberta-tiny; entity-linking: none]"
+            help="A preset, without --init; bert-base and the like.", show_default="roberta-tiny; entity-linking: none"
         ),
     ] = None,
     attention: Annotated[
@@ -56,13 +56,11 @@ def train(
     kb: KnowledgeBase = None,
     epochs: Annotated[
         float | None,
-        typer.Option(min=0.001, help="Passes over the records.  [default: 3; without an encoder: 20]"),
+        typer.Option(min=0.001, help="Passes over the records.", show_default="3; without an encoder: 20"),
     ] = None,
     steps: Annotated[int, typer.Option(min=0, max=MOST, help="Instead of epochs.", show_default=False)] = 0,
     batch_size: Annotated[int, typer.Option(min=1, max=1 << 20)] = 32,
-    learning_rate: Annotated[
-        float | None, typer.Option(min=0, help="[default: 5e-5; without an encoder: 1e-3]")
-    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0, show_default="5e-5; without an encoder: 1e-3")] = None,
     schedule: Annotated[ScheduleName, typer.Option(help="How the rate falls after its warm-up.")] = ScheduleName.COSINE,
     warmup: Annotated[float, typer.Option(min=0, max=1, help="Share of the steps in which the rate grows.")] = 0.1,
     weight_decay: Annotated[float, typer.Option(min=0)] = 0.01,

@@ -33,12 +33,12 @@ class TrainingTask(Protocol):
 
     @property
     def light(self) -> bool:
-        """Whether there is a model without an encoder too."""
+        """Whether there is a model without an encoder, too."""
         ...
 
-    # No encoder is given only to a task that has a light model. The parameter has no name by which it could be given,
-    # as most tasks take nothing but an encoder.
-    def model(self, encoder: Any, data_set: DataSet, /) -> keras.Model: ...
+    def model(self, encoder: Any, data_set: DataSet) -> keras.Model:
+        """Head and `Encoder`; None for a light model."""
+        ...
 
     def loss(self) -> Any:
         """What `compile` takes: a Keras loss that adds up (`reduction="sum"`), or one for each output by name."""

@@ -189,12 +189,13 @@ def test_with_an_encoder(place: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_the_recipe(place: Path, tmp_path: Path) -> None:
     """From the organisers' files to a score, with nothing but where they are."""
     data = {"train-data": "train.json", "dev-data": "dev.json", "kb-data": "kb_data"}
     settings = [f"{name}={place / file}" for name, file in data.items()] + [f"out={tmp_path}/out", "train.steps=2"]
-    told = process("run", "entity-linking", *(part for setting in settings for part in ("--set", setting)), "--json")
+    command = ("run", "entity-linking", "--json", *(part for setting in settings for part in ("--set", setting)))
+    told = process(*command)
     assert told.code == 0, told.err
     assert read(tmp_path / "out/score.json").keys() == {"precision", "recall", "f1"}
-    again = process("run", "entity-linking", *(part for setting in settings for part in ("--set", setting)), "--json")
-    assert {step["status"] for step in json.loads(again.out)["steps"]} == {"skipped"}
+    assert {step["status"] for step in json.loads(process(*command).out)["steps"]} == {"skipped"}

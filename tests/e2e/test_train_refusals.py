@@ -1,12 +1,11 @@
 """What a user reads who trains from what does not fit: before anything is trained, and with nothing left behind."""
 
 import json
-import resource
 from pathlib import Path
 
 import pytest
 
-from tests.pipelines.command import Result, hanmill, process
+from tests.pipelines.command import Result, hanmill
 from tests.pipelines.keras_modules import with_keras
 from tests.pipelines.made_models import write_checkpoint
 from tests.pipelines.made_records import make_records, numbered, write_labelled
@@ -126,16 +125,17 @@ def test_a_folder_that_cannot_be_written(place: Path) -> None:
     assert "the run cannot be written there" in result.err
 
 
-@pytest.mark.slow
-def test_out_of_memory(place: Path) -> None:
-    """In a process of its own that may have 10 GB, where a batch needs more."""
-    result = process(
-        "train", "text-classification", "--records", place / "records", "--out", place / "large",
-        "--encoder", "bert-base", "--batch-size", "3000", "--steps", "1",
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (10 << 30, 10 << 30)),
-    )  # fmt: skip
-    assert result.code == 5, result.err[-2000:]
-    *_, message = result.err.strip().splitlines()
-    assert message.startswith("hanmill: step 1: out of memory on tensorflow: 3,000 records of ")
-    assert "--batch-size 1500 --accumulate 2 (about " in message
-    assert "Traceback" not in result.err
+def test_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is the backend's own, of a tensor that no machine can hold.
+
+    Where memory fills up little by little TensorFlow may end the process, or wait for ever: no test can rely on it.
+    """
+    import tensorflow as tf
+
+    monkeypatch.setattr("pipelines.train.train_step", lambda *_, **__: tf.zeros((1 << 45,)))
+    told = train("--init", "fits", "--batch-size", "4")
+    assert (told.code, told.out) == (5, "")
+    *_, message = told.err.strip().splitlines()
+    assert message.startswith("hanmill: step 1: out of memory on tensorflow: 4 records of ")
+    assert "--batch-size 2 --accumulate 2 (about " in message
+    assert "Traceback" not in told.err

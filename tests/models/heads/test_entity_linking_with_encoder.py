@@ -60,3 +60,10 @@ def test_the_linker_reads_all_of_a_pair(name: str) -> None:
     if name in ("mention", "hits"):
         changed = 1 - inputs[name]
     assert np.abs(run(model, {**inputs, name: changed})["link"] - run(model, inputs)["link"]).min() > 1e-3
+
+
+def test_a_row_of_padding_alone_is_finite() -> None:
+    inputs = inputs_of(0)
+    for name in inputs:
+        inputs[name][1] = 0
+    assert all(np.isfinite(logits).all() for logits in run(made(0), inputs).values())
