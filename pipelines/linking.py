@@ -1,25 +1,26 @@
 """What stands beside a score of entity linking: how much candidates allow, and what needs no model at all."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from transforms.knowledge_base import KnowledgeBase
-from transforms.knowledge_base_building import Entity, made_of
+from pipelines.scores import read_both
+from pipelines.storage.knowledge_base import open_knowledge_base
+from transforms.tasks.entity_linking import EntityLinking
 from transforms.tasks.entity_linking_candidates import Candidates, Statistics, gold_links
 from transforms.tasks.record import Record
-from transforms.tasks.scores.entity_linking import Links, is_nil, score
+from transforms.tasks.scores.entity_linking import Links, is_nil, of_known, parts, score
 
 
-def made_knowledge_base(records: Iterable[Record]) -> KnowledgeBase:
-    """A knowledge base of nothing but the mentions of records, each with its id: trivial to link against.
+def parts_of_files(predictions: Path, gold: Path, statistics: Statistics) -> dict[str, float]:
+    """What makes the score of a file of predictions up; raises InputError that names file and line."""
+    return parts(*read_both(EntityLinking.name, predictions, gold), frequent=statistics.frequent)
 
-    It tells what decoding can do where each name and entity is known, and nothing of a model.
-    """
-    names: dict[str, dict[str, None]] = {}
-    for record in records:
-        for name, identifier in gold_links(record):
-            names.setdefault(identifier, {})[name] = None
-    return made_of(Entity(one, tuple(called), one, ()) for one, called in names.items())
+
+def links_of_known(predictions: Path, gold: Path, knowledge_base: Path) -> dict[str, int]:
+    """How predictions do where gold stands for an entity of a knowledge base; raises InputError."""
+    known = open_knowledge_base(knowledge_base)
+    return of_known(*read_both(EntityLinking.name, predictions, gold), lambda one: known.entity(one) >= 0)
 
 
 def beside(
@@ -35,11 +36,9 @@ def beside(
         key: [link for link in links if not is_nil(link[2]) and _among(link[2], link[0], candidates)]
         for key, links in gold.items()
     }
-    linked = [link for record in records for link in gold_links(record)]
-    frequent = sum(statistics.frequent.get(name) == one for name, one in linked)
-    total = max(1, len(linked))
+    total = max(1, sum(len(gold_links(record)) for record in records))
     return {
-        "most_frequent_id": frequent / total,
+        "most_frequent_id": parts(predictions, gold, frequent=statistics.frequent)["most_frequent_id"],
         "with_candidates": sum(map(len, known.values())) / total,
         "f1_given_candidates": score(predictions, known)["f1"],
         "within_matches": _within(records, candidates) / total,

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from pipelines.datasets import read_record
 from pipelines.errors import InputError
 from pipelines.examples import ShardRecords
-from pipelines.linking import beside, made_knowledge_base
+from pipelines.linking import beside
+from pipelines.made_entities import made_knowledge_base
 from pipelines.scores import read_with
 from pipelines.storage.batches import DeadLetter
 from pipelines.storage.knowledge_base import open_knowledge_base

@@ -19,8 +19,9 @@ from pipelines.engines.local import Local
 from pipelines.errors import EngineError, InputError
 from pipelines.examples import ShardRecords
 from pipelines.installation import code_files, hash_of
+from pipelines.linking import parts_of_files
 from pipelines.run import run
-from pipelines.scores import read_with, score_files
+from pipelines.scores import score_files
 from pipelines.storage.batches import Batch
 from pipelines.storage.commit import attempt
 from pipelines.storage.dead_letters import few_enough, gather_dead_letters, write_dead_letters
@@ -47,7 +48,6 @@ from pipelines.word_count import COUNTING
 from transforms.splits import Splits
 from transforms.tasks.model import Model
 from transforms.tasks.record import BadRecord, Example, Record
-from transforms.tasks.scores.entity_linking import parts, read_gold, read_predictions
 from transforms.tasks.task import TASKS, Extraction
 from transforms.wordpiece import WordPiece
 
@@ -264,10 +264,11 @@ def _sorted(table: pa.Table) -> pa.Table:
 @functools.cache
 def code_version() -> str:
     """A hash over the code that decides what predictions are: results of other code are not kept."""
-    transforms = ("knowledge_base.py", "tasks", "splits.py", "vocabulary.py", "wordpiece.py", "wordpiece_library.py")
-    running = ("examples.py", "inference.py", "predict.py", "storage", "trained_model.py", "unlabelled.py")
-    files = [f"transforms/{name}" for name in transforms] + [f"pipelines/{name}" for name in running]
-    return hash_of(code_files(*COUNTING, "models", *files))
+    transforms = ("knowledge_base", "splits", "vocabulary", "wordpiece", "wordpiece_library")
+    running = ("batching", "datasets", "examples", "inference", "predict", "trained_model", "unlabelled")
+    files = [f"transforms/{name}.py" for name in transforms] + [f"pipelines/{name}.py" for name in running]
+    folders = ("models", "pipelines/storage", "pipelines/training", "transforms/tasks")
+    return hash_of(code_files(*COUNTING, *folders, *files))
 
 
 def evaluate(model: Path, file: Path, *, task: str, knowledge_base: Path | None = None) -> dict[str, Any]:
@@ -284,6 +285,5 @@ def evaluate(model: Path, file: Path, *, task: str, knowledge_base: Path | None 
         found = score_files(task, submission, file)
         trained = TrainedRun.open(model, task=task, knowledge_base=knowledge_base)
         if trained.records.candidates is not None:
-            frequent = trained.records.candidates.statistics.frequent
-            found |= parts(read_with(read_predictions, submission), read_with(read_gold, file), frequent=frequent)
+            found |= parts_of_files(submission, file, trained.records.candidates.statistics)
         return {**found, "bad_records": totals["dead_letters"]}

@@ -176,9 +176,9 @@ class Records:
         beside = describe_data_set(self.directory, self.task, task, content, files=splits)
         content["metadata"] = [asdict(File(file.final.name, file.sha256, file.size, 0)) for file in beside]
         # A path is of this machine: it stands where times and versions do, and the hash in what is compared.
-        told = self.task.knowledge_base and {NAME: str(self.task.knowledge_base)}
+        known = {} if self.task.knowledge_base is None else {NAME: str(self.task.knowledge_base)}
         old = f"{stem(task.name)}_*.tfrecord-*"
-        publish(self.directory, [*parts, *beside], content, lambda: {**describe(), **(told or {})}, old=old)
+        publish(self.directory, [*parts, *beside], content, lambda: {**describe(), **known}, old=old)
         drop_others(self.directory, mapped)
         rmtree(self.directory / PARTS, ignore_errors=True)
         return content

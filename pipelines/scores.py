@@ -19,14 +19,19 @@ def score_files(
     `predictions`: also in a zip archive, as some organisers ask for them. `aliases`: for relation extraction, what else
     may be said for a name. `rules`: for entity linking, those of another year.
     """
-    kind = TASKS[task]
-    said = read_with(lambda content: kind.read_predictions(_unpacked(content)), predictions)
-    true = read_with(kind.read_gold, gold)
+    said, true = read_both(task, predictions, gold)
     more = {"aliases": read_with(read_aliases, aliases)} if aliases is not None else dict[str, Any]()
     if rules is not None:
         more["rules"] = rules
-    found: dict[str, float] = kind.score(said, true, **more)
+    found: dict[str, float] = TASKS[task].score(said, true, **more)
     return found
+
+
+def read_both(task: str, predictions: Path, gold: Path) -> tuple[Any, Any]:
+    """Predictions and gold as the task scores them; raises InputError that names file and line."""
+    kind = TASKS[task]
+    said = read_with(lambda content: kind.read_predictions(_unpacked(content)), predictions)
+    return said, read_with(kind.read_gold, gold)
 
 
 def read_with(read: Callable[[bytes], Any], path: Path) -> Any:

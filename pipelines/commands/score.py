@@ -41,6 +41,12 @@ def score(
         RulesName | None,
         typer.Option(help="Entity linking: how NIL counts.  [default: ccks2019, not at all]", show_default=False),
     ] = None,
+    kb: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Entity linking: count apart the mentions whose entity this knowledge base has."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a file of predictions, whoever made it, by the organisers' rules."""
@@ -48,10 +54,16 @@ def score(
         raise UsageError(f"--aliases: {task.value} has none; only relation-extraction takes them")
     if rules is not None and task is not ScoredName.ENTITY_LINKING:
         raise UsageError(f"--rules: {task.value} has one rule; only entity-linking takes it")
+    kb = knowledge_base(kb, task=task.value)
     with needing("records", command="hanmill score"):
+        from pipelines.linking import links_of_known
         from pipelines.scores import score_files
 
-    found = score_files(task.value, predictions, gold, aliases=aliases, rules=rules.value if rules else None)
+    found: dict[str, Any] = score_files(
+        task.value, predictions, gold, aliases=aliases, rules=rules.value if rules else None
+    )
+    if kb is not None:
+        found |= links_of_known(predictions, gold, kb)
     _tell(found, as_json)
 
 

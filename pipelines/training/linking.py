@@ -63,8 +63,6 @@ def known_base(data_set: DataSet, directory: Path | None) -> KnownBase | None:
     Raises UsageError where none is named, InputError for one that is not there, or not that of the records.
     """
     if data_set.task_name != Task.name:
-        if directory is not None:
-            raise UsageError(f"--kb: {data_set.task_name} has no entities; only {Task.name} takes it")
         return None
     directory = directory or data_set.knowledge_base
     if directory is None:

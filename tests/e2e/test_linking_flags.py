@@ -80,6 +80,10 @@ def test_predictions_are_those_that_are_scored(light: Path, place: Path, tmp_pat
     done = hanmill("predict", "entity-linking", "--model", light, "dev.json", "--out", tmp_path, "--workers", 1)
     assert done.code == 0, done.err
     scored = hanmill("score", "entity-linking", tmp_path / "submission.json", "dev.json", "--json")
+    known = ("score", "entity-linking", tmp_path / "submission.json", "dev.json", "--kb", "kb", "--json")
+    apart = json.loads(hanmill(*known).out)
+    assert apart["known_links"] >= apart["known_found"] >= apart["known_right"]
+    assert (apart["known_links"], apart["f1"]) == (8, json.loads(scored.out)["f1"])
     told = json.loads(hanmill("evaluate", "entity-linking", "--model", light, "dev.json", "--json").out)
     assert told.items() >= json.loads(scored.out).items()
     assert told.keys() - json.loads(scored.out).keys() == {
@@ -188,7 +192,6 @@ def test_with_an_encoder(place: Path, tmp_path: Path) -> None:
     assert json.loads(told.out)["f1"] == pytest.approx(rows[-1]["f1"])
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_the_recipe(place: Path, tmp_path: Path) -> None:
     """From the organisers' files to a score, with nothing but where they are."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.linking import beside, made_knowledge_base
+from pipelines.linking import beside
 from transforms.knowledge_base_building import Entity, made_of
 from transforms.tasks.entity_linking_candidates import Candidates, Statistics
 
@@ -23,14 +23,6 @@ def record(*mentions: tuple[int, int, str]) -> dict[str, Any]:
 
 RECORD = record((0, 4, "12"), (5, 7, "3"), (2, 4, "5"), (4, 5, "NIL"))
 GOLD = {("1", TEXT): [("北京大学", "0", "12"), ("北京", "5", "3"), ("大学", "2", "5"), ("在", "4", "NIL")]}
-
-
-def test_a_knowledge_base_of_mentions() -> None:
-    """Each id with all that it is called, NIL with nothing."""
-    base = made_knowledge_base([RECORD, record((0, 2, "3"), (2, 4, "12"))])
-    assert [base.id(entity) for entity in range(len(base))] == ["12", "3", "5"]
-    assert [base.id(entity) for entity in Candidates(base).of("大学")] == ["12", "5"]
-    assert Candidates(base).of("在") == []
 
 
 def test_shares() -> None:

@@ -3,8 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
+from pipelines.made_entities import made_knowledge_base
 from tests.pipelines.command import hanmill
 from tests.pipelines.made_records import LINKED, write_lines
+from transforms.tasks.entity_linking_candidates import Candidates
 
 TWO = {
     "text_id": "8",
@@ -15,6 +19,15 @@ TWO = {
         {"mention": "北", "offset": "0", "kb_id": "NIL"},
     ],
 }
+
+
+def test_a_knowledge_base_of_records() -> None:
+    """Each id with all that it is called, NIL with nothing."""
+    mentions = {"mention_begins": np.array([0, 5, 2, 4]), "mention_ends": np.array([4, 7, 4, 5])}
+    base = made_knowledge_base([{"text": "北京大学在北京", **mentions, "entities": ["12", "3", "12", "NIL"]}])
+    assert [base.id(entity) for entity in range(len(base))] == ["12", "3"]
+    assert [base.id(entity) for entity in Candidates(base).of("大学")] == ["12"]
+    assert Candidates(base).of("在") == []
 
 
 def test_a_knowledge_base_of_both(tmp_path: Path) -> None:

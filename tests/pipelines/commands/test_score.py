@@ -44,6 +44,7 @@ def test_rules_of_entity_linking(tmp_path: Path) -> None:
     [
         (["score", "event-extraction", "a", "b", "--aliases", "c"], 2, "--aliases: event-extraction has none"),
         (["score", "event-extraction", "a", "b", "--rules", "duel2020"], 2, "--rules: event-extraction has one rule"),
+        (["score", "event-extraction", "a", "b", "--kb", "c"], 2, "--kb: event-extraction has no entities"),
         (["evaluate", "event-extraction", "--oracle", "a", "--kb", "b"], 2, "--kb: event-extraction has no entities"),
         (["evaluate", "entity-linking", "--oracle", "a", "--schema", "b"], 2, "--schema: entity-linking has no labels"),
         (["score", "event-extraction", "a", "b"], 3, "a: No such file or directory"),

@@ -1,6 +1,6 @@
 """Scores of entity linking: mentions with their place and their entity, all right or wrong; two rules for NIL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from transforms.knowledge_base import name_of
@@ -82,6 +82,23 @@ def parts(predictions: Links, gold: Links, *, frequent: Mapping[str, str]) -> di
         "mention_f1": rates(len(both), said, len(both), true)["f1"],
         "link_accuracy": sum(one == other for one, other in both) / max(1, len(both)),
         "most_frequent_id": sum(often) / max(1, len(often)),
+    }
+
+
+def of_known(predictions: Links, gold: Links, known: Callable[[str], bool]) -> dict[str, int]:
+    """Of gold's links with an id that is known: `known_links`, how many there are; `known_found`, how many of their
+    mentions were predicted; `known_right`, how many of those with their id.
+
+    >>> gold = {("7", "晨星号几点发车"): [("晨星号", "0", "90001"), ("发车", "5", "8")]}
+    >>> of_known({("7", "晨星号几点发车"): [("晨星号", "0", "7")]}, gold, lambda one: one == "90001")
+    {'known_links': 1, 'known_found': 1, 'known_right': 0}
+    """
+    pairs = [(_ids(predictions.get(key, ())), _ids(links)) for key, links in gold.items()]
+    wanted = [(found.get(at), one) for found, links in pairs for at, one in links.items() if known(one)]
+    return {
+        "known_links": len(wanted),
+        "known_found": sum(said is not None for said, _ in wanted),
+        "known_right": sum(said == one for said, one in wanted),
     }
 
 
