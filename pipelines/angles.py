@@ -15,6 +15,7 @@ import pyarrow as pa
 from pipelines.angle_tables import HISTOGRAMS, TABLES
 from pipelines.errors import EngineError, UsageError
 from pipelines.installation import code_files, hash_of
+from pipelines.storage.listing import Source, listing_of
 from pipelines.storage.manifest import (
     PARTS,
     SHARDS,
@@ -27,7 +28,6 @@ from pipelines.storage.manifest import (
 )
 from pipelines.storage.resume import Plan, drop_others, plan_job, written
 from pipelines.storage.shards import Shard, Slice
-from pipelines.storage.sources import Source
 from pipelines.storage.tables import read_run, write_runs, write_table
 from transforms import angles
 from transforms.angle_counts import BINS, AngleTally, Counts, ks_distance, ks_pvalue, moments
@@ -96,7 +96,7 @@ class Angles:
         """Raises InputError for a folder that holds another configuration."""
         plan = plan_job(
             self.directory,
-            [source for n in self.distinct for source in self._sources(n)],
+            listing_of(source for n in self.distinct for source in self._sources(n)),
             configuration=self.configuration,
             # How NumPy makes normal numbers of random words may change from release to release (NEP 19).
             code=[code_version(), np.__version__],
@@ -182,7 +182,8 @@ class Angles:
         stretch = self._blocks_a_stretch(n) * pairs_a_block(n, method=self.method)
         for number, begin in enumerate(range(0, self.pairs, stretch)):
             size = bytes_a_pair * min(stretch, self.pairs - begin)
-            yield Source(f"dimension {n}", str(n), size, "", "pairs", "", name=str(number))
+            # Digits enough that the order of places is that of numbers.
+            yield Source(f"dimension {n:012}", str(n), size, "", "pairs", "", name=f"{number:012}")
 
     def _blocks_a_stretch(self, n: int) -> int:
         return max(1, STRETCH_BYTES // self._block_bytes(n))

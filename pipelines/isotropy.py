@@ -15,6 +15,7 @@ from pipelines.angle_tables import HISTOGRAMS, TABLES
 from pipelines.errors import InputError, UsageError
 from pipelines.installation import code_files, hash_of
 from pipelines.storage.embeddings import find_embeddings, read_embeddings
+from pipelines.storage.listing import Listing, in_order, listing_of
 from pipelines.storage.manifest import (
     PARTS,
     SHARDS,
@@ -28,7 +29,7 @@ from pipelines.storage.manifest import (
 from pipelines.storage.readers import read_batches
 from pipelines.storage.resume import Plan, drop_others, plan_job, written
 from pipelines.storage.shards import Shard, whole
-from pipelines.storage.sources import Reading, Source, discover
+from pipelines.storage.sources import Reading, discover
 from pipelines.storage.tables import read_run, write_runs, write_table
 from transforms import angles, isotropy
 from transforms.angle_counts import AngleTally, ks_distance, moments
@@ -88,7 +89,7 @@ class Isotropy:
     def plan(self, *, workers: int, fresh: bool = False) -> Plan:
         """Raises InputError for missing vectors, and for a folder that holds another configuration."""
         sources = self._sources()
-        size = sum(source.size for source in sources)
+        size = sources.bytes
         plan = plan_job(
             self.directory,
             sources,
@@ -99,18 +100,19 @@ class Isotropy:
             fresh=fresh,
             single=True,
         )
-        checkpoint, first = Path(self.embeddings), Path(sources[0].path)
+        checkpoint, first = Path(self.embeddings), Path(next(iter(sources)).path)
         of_texts = f"{Path(self.texts).name}, layer {self.layer} of {checkpoint.name}"
         name = of_texts if self.texts else f"{first.parent.name}/{first.name}"
         return replace(plan, inputs={"file": name, "bytes": size, "sha256": plan.inputs["sha256"]})
 
-    def _sources(self) -> list[Source]:
-        """The file that holds vectors, or those of the checkpoint and then the texts."""
+    def _sources(self) -> Listing:
+        """The file that holds vectors, or those of the checkpoint and the texts."""
         path = Path(self.embeddings)
         if not self.texts:
             return discover((str(find_embeddings(path)),), Reading(format="document"))
         files = [str(file) for file in sorted(path.iterdir()) if file.is_file()]
-        return [*discover(files, Reading(format="document")), *discover((self.texts,), Reading())]
+        parts = discover(files, Reading(format="document")), discover((self.texts,), Reading())
+        return listing_of(in_order(parts))
 
     def describes(self, manifest: dict[str, Any]) -> bool:
         """Whether options are those of a finished output."""

@@ -3,8 +3,9 @@
 import functools
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from operator import attrgetter
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, ClassVar
@@ -19,6 +20,7 @@ from pipelines.installation import code_files, hash_of
 from pipelines.storage.commit import AttemptFile, attempt
 from pipelines.storage.dead_letters import few_enough, gather_dead_letters, write_dead_letters
 from pipelines.storage.knowledge_base import NAME
+from pipelines.storage.listing import Listing, Source, in_order, listing_of
 from pipelines.storage.manifest import (
     CONFIGURATION,
     PARTS,
@@ -37,7 +39,7 @@ from pipelines.storage.readers import read_batches
 from pipelines.storage.record_tables import BY_KEY, by_key, encode_table, from_table, table_schema, to_table
 from pipelines.storage.resume import Plan, drop_others, plan_job, written
 from pipelines.storage.shards import Shard
-from pipelines.storage.sources import Reading, Source, discover
+from pipelines.storage.sources import Reading, discover
 from pipelines.storage.tables import read_run, write_runs
 from pipelines.task_options import TaskOptions, open_task
 from pipelines.word_count import COUNTING
@@ -94,15 +96,12 @@ class Records:
             fresh=fresh,
         )
 
-    def _sources(self) -> list[Source]:
-        found: dict[str, Source] = {}
-        for split, given in self.inputs:
-            for source in discover([given], self.reading):
-                before = found.setdefault(source.place, replace(source, split=split))
-                if before.split != split:
-                    first, second = before.split or "no split", split or "no split"
-                    raise InputError(f"{source.place}: named for {first} and {second}")
-        return [found[place] for place in sorted(found)]
+    def _sources(self) -> Listing:
+        return listing_of(_agreed(in_order(self._named(split, given) for split, given in self.inputs)))
+
+    def _named(self, split: str, given: str) -> Iterator[Source]:
+        for source in discover([given], self.reading):
+            yield source._replace(split=split)
 
     def describes(self, manifest: dict[str, Any]) -> bool:
         """Whether options are those of a finished output, and its bad records no more than are allowed."""
@@ -200,6 +199,17 @@ class Records:
             if kind is Kind.LABEL and name not in known:
                 known[name] = sorted({label for entry in entries for label in entry.labels})
         return known
+
+
+def _agreed(sources: Iterable[Source]) -> Iterator[Source]:
+    """Each place once; raises InputError for one that is named for two splits."""
+    for place, named in itertools.groupby(sources, attrgetter("place")):
+        source, *others = named
+        for other in others:
+            if other.split != source.split:
+                first, second = source.split or "no split", other.split or "no split"
+                raise InputError(f"{place}: named for {first} and {second}")
+        yield source
 
 
 def _in_order(task: Task, table: pa.Table, labels: Mapping[str, Sequence[str]]) -> Iterator[bytes]:

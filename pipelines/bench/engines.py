@@ -90,7 +90,7 @@ class Nothing:
     partitions: ClassVar[int] = 1
 
     def plan(self, *, workers: int, fresh: bool = False) -> Plan:
-        return Plan([Shard(digest(number), 0, ()) for number in range(self.count)], [], {})
+        return Plan([Shard(digest(number), 0) for number in range(self.count)], [], {})
 
     def describes(self, manifest: dict[str, Any]) -> bool:
         return False

@@ -13,7 +13,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,25 +104,7 @@ def attempt(path: Path) -> Iterator[AttemptFile]:
 
 def digest(value: Any) -> str:
     """SHA-256 of a value's canonical JSON."""
-    return hashlib.sha256(_canonical(value)).hexdigest()
-
-
-def digest_of_many(values: Iterable[Any]) -> str:
-    """The digest of a list of them, of which one at a time is in memory.
-
-    >>> digest_of_many(iter([])) == digest([]), digest_of_many(iter("ab")) == digest(["a", "b"])
-    (True, True)
-    """
-    whole, between = hashlib.sha256(b"["), b""
-    for value in values:
-        whole.update(between + _canonical(value))
-        between = b", "
-    whole.update(b"]")
-    return whole.hexdigest()
-
-
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=True, sort_keys=True).encode()
+    return hashlib.sha256(json.dumps(value, ensure_ascii=True, sort_keys=True).encode()).hexdigest()
 
 
 def write_bytes(path: Path, content: bytes) -> str:

@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from pipelines.storage import batches
 from pipelines.storage.batches import Batch, DeadLetter
+from pipelines.storage.listing import Source
 from pipelines.storage.shards import Slice, splittable
-from pipelines.storage.sources import Reading, Source
+from pipelines.storage.sources import Reading
 from pipelines.storage.streams import open_source
 
 PIECE_BYTES = 64 << 10

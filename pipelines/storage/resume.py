@@ -1,12 +1,13 @@
 """What an earlier run left that is still good, and what there is to do beside it."""
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.storage.commit import digest, digest_of_many, remove, sync_folder
+from pipelines.storage.commit import digest, remove, sync_folder
+from pipelines.storage.listing import Listing
 from pipelines.storage.manifest import (
     CONFIGURATION,
     SHARDS,
@@ -16,8 +17,7 @@ from pipelines.storage.manifest import (
     read_entry,
     read_json,
 )
-from pipelines.storage.shards import Shard, Slice, make_shard, make_shards, whole, without
-from pipelines.storage.sources import Source
+from pipelines.storage.shards import Shard, Slice, fingerprint_of, make_shard, make_shards, whole, without
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Plan:
 
 def plan_job(
     directory: Path,
-    sources: Sequence[Source],
+    sources: Listing,
     *,
     configuration: dict[str, Any],
     code: Sequence[str],
@@ -53,48 +53,70 @@ def plan_job(
     fingerprinted = digest([configuration, *code])
     plan = make_plan(directory, sources, configuration=fingerprinted, workers=workers, shard_bytes=shard_bytes)
     if single and plan.shards:
-        return replace(plan, shards=[make_shard(list(map(whole, sources)), configuration=fingerprinted)], kept=[])
+        return replace(plan, shards=[make_shard(map(whole, sources), configuration=fingerprinted)], kept=[])
     return plan
 
 
-def make_plan(
-    directory: Path, sources: Sequence[Source], *, configuration: str, workers: int, shard_bytes: int
-) -> Plan:
+def make_plan(directory: Path, sources: Listing, *, configuration: str, workers: int, shard_bytes: int) -> Plan:
     """Keeps every committed shard whose inputs are as they were, then shards only what is left.
 
     The result of a job cannot tell: a shard of a changed or removed input is dropped, and all of it counted again.
     """
-    kept, taken = _kept(directory / SHARDS, sources, configuration)
-    left = [piece for source in sources for piece in without(source, taken.get(source.place, []))]
+    kept, left = _kept(directory / SHARDS, sources, configuration)
     shards = make_shards(left, workers=workers, shard_bytes=shard_bytes, configuration=configuration)
     inputs = {
         "files": len(sources),
-        "bytes": sum(source.size for source in sources),
-        "sha256": digest_of_many(source.identity for source in sources),
-        "encodings": dict(Counter(source.encoding for source in sources)),
+        "bytes": sources.bytes,
+        "sha256": sources.sha256,
+        "encodings": dict(sources.encodings),
     }
     return Plan(shards, kept, inputs)
 
 
-def _kept(
-    folder: Path, sources: Sequence[Source], configuration: str
-) -> tuple[list[Entry], dict[str, list[tuple[int, int]]]]:
-    """Entries of committed shards that are as good as new, and by place the ranges that they hold."""
-    kept: list[Entry] = []
-    taken: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    committed = sorted(folder.glob("*.json"))
-    current = {source.place: source for source in sources} if committed else {}
-    for path in committed:
-        slices = _slices(read_json(path), current)
-        if not slices or make_shard(slices, configuration=configuration).fingerprint != path.stem:
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What is left of the sources. `done`: a byte for each, 1 if all of it is taken. `taken`: ranges, by number."""
+
+    sources: Listing
+    done: bytearray
+    taken: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+
+    def __iter__(self) -> Iterator[Slice]:
+        for number, source in enumerate(self.sources):
+            if number in self.taken:
+                yield from without(source, self.taken[number])
+            elif not self.done[number]:
+                yield whole(source)
+
+    def overlaps(self, number: int, piece: Slice) -> bool:
+        """Whether some of the slice, or for an empty source the source, is taken."""
+        ranges = self.taken.get(number, ())
+        return bool(self.done[number]) or any(
+            (begin < piece.end and piece.begin < end) or begin == end for begin, end in ranges
+        )
+
+    def take(self, number: int, piece: Slice) -> None:
+        """Notes that a slice is done."""
+        if piece == whole(piece.source):
+            self.done[number] = 1
+        else:
+            self.taken[number].append((piece.begin, piece.end))
+
+
+def _kept(folder: Path, sources: Listing, configuration: str) -> tuple[list[Entry], _Left]:
+    """Entries of committed shards that are as good as new, and what is left beside them."""
+    kept, left = [], _Left(sources, bytearray(len(sources)))
+    for path in sorted(folder.glob("*.json")):
+        slices = _slices(read_json(path), sources)
+        if not slices or fingerprint_of([piece for _, piece in slices], configuration=configuration) != path.stem:
             continue
         entry = read_entry(folder, path.stem)
-        if entry is None or any(_overlaps(piece, taken[piece.source.place]) for piece in slices):
+        if entry is None or any(left.overlaps(number, piece) for number, piece in slices):
             continue
         kept.append(entry)
-        for piece in slices:
-            taken[piece.source.place].append((piece.begin, piece.end))
-    return kept, taken
+        for number, piece in slices:
+            left.take(number, piece)
+    return kept, left
 
 
 def written(slices: Sequence[Slice]) -> list[list[Any]]:
@@ -115,19 +137,14 @@ def drop_others(directory: Path, entries: Sequence[Entry]) -> None:
         remove(path)
 
 
-def _slices(entry: Any, current: dict[str, Source]) -> list[Slice]:
-    """The slices of an entry's shard, if all of its sources are as they were; else none."""
+def _slices(entry: Any, sources: Listing) -> list[tuple[int, Slice]]:
+    """The slices of an entry's shard with their sources' numbers, if all of those are as they were; else none."""
     if not isinstance(entry, dict):
         return []
     slices = []
     for *identity, begin, end in entry.get("slices", []):
-        source = current.get(identity[0])
-        if source is None or source.identity != tuple(identity):
+        found = sources.find(identity[0])
+        if found is None or found[1].identity != tuple(identity):
             return []
-        slices.append(Slice(source, begin, end))
+        slices.append((found[0], Slice(found[1], begin, end)))
     return slices
-
-
-def _overlaps(piece: Slice, taken: Sequence[tuple[int, int]]) -> bool:
-    """Whether the slice, or for an empty source the source, is taken."""
-    return any((begin < piece.end and piece.begin < end) or begin == end for begin, end in taken)

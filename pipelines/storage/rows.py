@@ -8,9 +8,10 @@ import pyarrow as pa
 
 from pipelines.errors import InputError
 from pipelines.storage.batches import Batch, DeadLetter
+from pipelines.storage.listing import Source
 from pipelines.storage.paths import open_path
 from pipelines.storage.shards import Slice
-from pipelines.storage.sources import Reading, Source
+from pipelines.storage.sources import Reading
 
 ROWS_A_BATCH = 512
 _BUFFER_BYTES = 64 << 10

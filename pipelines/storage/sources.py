@@ -1,78 +1,34 @@
 """What the INPUTs of a command name: document files, line files, archives, tables; local or by fsspec URL."""
 
 import codecs
+import contextlib
 import errno
 import fnmatch
-import functools
 import glob
+import itertools
 import os
 import re
 import stat
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from operator import attrgetter
 from typing import Any, Literal
 
 from pipelines.errors import InputError, UsageError
+from pipelines.storage.archives import list_members
+from pipelines.storage.listing import Format, Listing, Source, in_order, listing_of
 from pipelines.storage.manifest import SHARDS
-from pipelines.storage.paths import open_path
+from pipelines.storage.paths import label_of
 from pipelines.storage.streams import open_source
 from transforms.decoding import codec_name
 
-Format = Literal["document", "lines", "tsv", "jsonl", "parquet", "pairs"]
+Matcher = Callable[[str], bool]
 PATTERNS = ("*.txt", "*.md")
 PROBE_BYTES = 1 << 20
 _COMPRESSIONS = {".gz": "gz", ".zst": "zst"}
 _BY_SUFFIX: dict[str, Format] = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _URL = re.compile(r"[a-z0-9+]+://", re.IGNORECASE)
 _LOCAL_URL = re.compile(r"^(file|local)://", re.IGNORECASE)  # by path, or the same file could count twice
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One file, one member of an archive, or a stretch of the random numbers that a job draws (format "pairs").
-
-    `version`: what changes with the content (time of change, etag, or CRC). `encoding` is "auto" where every document
-    is decided by itself. `member`: (offset of the local header, compressed bytes, method) inside a zip archive.
-    `problem`: why a member cannot be read. `split`: the part of a data set that it was named for, if any.
-    """
-
-    path: str
-    label: str
-    size: int
-    version: str
-    format: Format
-    encoding: str
-    compression: str = ""
-    name: str = ""
-    member: tuple[int, int, int] | None = None
-    problem: str = ""
-    split: str = ""
-
-    @property
-    def identity(self) -> tuple[str, ...]:
-        """What a fingerprint covers."""
-        return (
-            self.place,
-            self.label,
-            str(self.size),
-            self.version,
-            self.format,
-            self.encoding,
-            self.problem,
-            self.split,
-        )
-
-    @property
-    def wide(self) -> bool:
-        """Whether characters are two or four bytes wide, so that byte `\\n` may be half of one."""
-        return self.encoding.startswith(("utf-16", "utf-32"))
-
-    @property
-    def place(self) -> str:
-        """How messages and dead letters call it: the path, with `!` before the member of an archive."""
-        return f"{self.path}!{self.name}" if self.name else self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +45,14 @@ class Reading:
     max_document_bytes: int = 64 << 20
 
 
-def discover(inputs: Sequence[str], reading: Reading) -> list[Source]:
-    """The sources of all inputs, each once, ordered by place.
+def discover(inputs: Sequence[str], reading: Reading) -> Listing:
+    """The sources of all inputs, each once; of two for one place that of the input named first.
 
     Raises InputError for what is missing, unreadable or holds no document, UsageError for an unknown encoding.
     """
     reading = replace(reading, encoding=check_encoding(reading.encoding))
-    found: dict[str, Source] = {}
-    for given in inputs:
-        before = len(found)
-        some = False
-        for source in _sources(given, reading):
-            some = True
-            found.setdefault(source.place, source)
-        if not some and before == len(found):
-            raise InputError(
-                f"{given}: no document there; directories are searched for {', '.join(reading.patterns)} (--pattern)"
-            )
-    return [found[place] for place in sorted(found)]
+    found = in_order([_some(given, reading) for given in inputs])
+    return listing_of(next(same) for _, same in itertools.groupby(found, attrgetter("place")))
 
 
 def check_encoding(encoding: str) -> str:
@@ -117,75 +63,101 @@ def check_encoding(encoding: str) -> str:
         raise UsageError(f"--encoding: {error}") from None
 
 
-def _sources(given: str, reading: Reading) -> Iterator[Source]:
+def _some(given: str, reading: Reading) -> Iterator[Source]:
+    source = None
+    for source in in_order(_listings(given, reading)):
+        yield source
+    if source is None:
+        raise InputError(
+            f"{given}: no document there; directories are searched for {', '.join(reading.patterns)} (--pattern)"
+        )
+
+
+def _listings(given: str, reading: Reading) -> Iterator[Iterable[Source]]:
+    """What an input names, each in order."""
     given = _LOCAL_URL.sub("", given)
     if _URL.match(given):
-        yield from _remote_sources(given, reading)
+        yield sorted(_remote_sources(given, reading), key=attrgetter("place"))
     elif os.path.lexists(given):
-        yield from _local_sources(given, reading)
+        yield _local_sources(given, reading)
     elif glob.has_magic(given):
         matches = sorted(glob.glob(given, recursive=True))
         if not matches:
             raise InputError(f"{given}: nothing matches")
         for match in matches:
-            yield from _local_sources(match, reading)
+            yield _local_sources(match, reading)
     else:
         raise InputError(f"{given}: no such file or directory")
 
 
-def _local_sources(given: str, reading: Reading) -> Iterator[Source]:
+def _local_sources(given: str, reading: Reading) -> Iterable[Source]:
     path, name = os.path.realpath(given), os.path.basename(os.path.abspath(given))
-    try:
+    with _named_errors(path):
         status = os.stat(path)
-        if not stat.S_ISDIR(status.st_mode):
-            _check_file(path, status)
-            yield from _file_sources(path, name, status.st_size, str(status.st_mtime_ns), reading)
-            return
-        for relative, size, changed in _walk(path, "", reading.patterns, set()):
-            folder = relative.partition("/")
-            label = _label(folder[0] if folder[1] else name)
-            yield Source(f"{path}/{relative}", label, size, str(changed), "document", reading.encoding)
+        if stat.S_ISDIR(status.st_mode):
+            return _documents(path, label_of(name), reading)
+        _check_file(path, status)
+        return list(_file_sources(path, name, status.st_size, str(status.st_mtime_ns), reading))
+
+
+def _documents(top: str, label: str, reading: Reading) -> Iterator[Source]:
+    with _named_errors(top):
+        yield from _walk(top, "", label, _matcher(reading.patterns), reading.encoding, frozenset())
+
+
+@contextlib.contextmanager
+def _named_errors(path: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
 
 
 def _walk(
-    top: str, relative: str, patterns: Sequence[str], above: set[tuple[int, int]]
-) -> Iterator[tuple[str, int, int]]:
-    """Files below a folder that match, hidden ones skipped; a link that leads back up is not followed.
+    folder: str, relative: str, label: str, wanted: Matcher, encoding: str, above: frozenset[tuple[int, int]]
+) -> Iterator[Source]:
+    """Files below a folder that are wanted, hidden ones skipped; a link that leads back up is not followed.
 
     Nor is a folder that a job writes its output to: else records would be made of their own card and vocabulary.
+    `relative`: the folder below the input, with a `/` behind it. Files just below the input have its `label`.
     """
-    status = os.stat(os.path.join(top, relative))
+    status = os.stat(folder)
     here = (status.st_dev, status.st_ino)
-    if here in above:
+    if here in above or os.path.isdir(os.path.join(folder, SHARDS)):
         return
-    if os.path.isdir(os.path.join(top, relative, SHARDS)):
-        return
-    with os.scandir(os.path.join(top, relative)) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.startswith("."):
-                continue
-            below = f"{relative}/{entry.name}" if relative else entry.name
-            if entry.is_dir():
-                yield from _walk(top, below, patterns, above | {here})
-            elif _matches(below, patterns):
-                status = entry.stat()
-                _check_file(entry.path, status)
-                yield below, status.st_size, status.st_mtime_ns
+    with os.scandir(folder) as entries:
+        # With the `/` that follows a folder's name in the paths below it, the order is that of whole paths.
+        found = sorted((f"{entry.name}/" if entry.is_dir() else entry.name, entry) for entry in entries)
+    for name, entry in found:
+        if name.startswith("."):
+            continue
+        if name.endswith("/"):
+            inner = label if relative else label_of(entry.name)
+            yield from _walk(entry.path, relative + name, inner, wanted, encoding, above | {here})
+        elif wanted(relative + name):
+            status = entry.stat()
+            _check_file(entry.path, status)
+            yield Source(entry.path, label, status.st_size, str(status.st_mtime_ns), "document", encoding)
 
 
 def _check_file(path: str, status: os.stat_result) -> None:
     """Raises OSError for what cannot be read, or not twice: a pipe would be empty, or wait, the second time."""
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file: write what it gives to one first", path)
-    if not os.access(path, os.R_OK):
+    everybody = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
+    if status.st_mode & everybody != everybody and not os.access(path, os.R_OK):
         raise PermissionError(errno.EACCES, "no permission to read it", path)
 
 
-def _matches(relative: str, patterns: Sequence[str]) -> bool:
-    name = relative.rpartition("/")[2]
-    return any(fnmatch.fnmatchcase(relative if "/" in pattern else name, pattern) for pattern in patterns)
+def _matcher(patterns: Sequence[str]) -> Matcher:
+    """Whether a path below an input matches: patterns with a `/` as a whole, others by its last name."""
+    whole = _one_of([pattern for pattern in patterns if "/" in pattern])
+    last = _one_of([pattern for pattern in patterns if "/" not in pattern])
+    return lambda relative: bool(last(relative.rpartition("/")[2]) or whole(relative))
+
+
+def _one_of(patterns: Sequence[str]) -> Callable[[str], object]:
+    return re.compile("|".join(map(fnmatch.translate, patterns)) if patterns else r"(?!)").match
 
 
 def _file_sources(path: str, name: str, size: int, version: str, reading: Reading) -> Iterator[Source]:
@@ -195,16 +167,17 @@ def _file_sources(path: str, name: str, size: int, version: str, reading: Readin
     if compression:
         stem, suffix = os.path.splitext(stem)
     if suffix.lower() == ".zip":
-        yield from _members(path, stem, reading)
+        members = list_members(path, label_of(stem), reading.encoding, wanted=_matcher(reading.patterns))
+        yield from sorted(members, key=attrgetter("place"))
         return
     chosen = reading.format if reading.format != "auto" else _BY_SUFFIX.get(suffix.lower(), "lines")
     if compression and chosen not in ("lines", "tsv", "jsonl"):
         raise InputError(f"{path}: only lines, tsv and jsonl are read compressed, not {chosen}: unpack it first")
-    source = Source(path, _label(stem or name), size, version, chosen, reading.encoding, compression)
+    source = Source(path, label_of(stem or name), size, version, chosen, reading.encoding, compression)
     if chosen == "parquet":
-        source = replace(source, encoding="utf-8")
+        source = source._replace(encoding="utf-8")
     elif reading.encoding == "auto" and chosen != "document":
-        source = replace(source, encoding=_probe(source))
+        source = source._replace(encoding=_probe(source))
     yield source
 
 
@@ -230,58 +203,6 @@ def _begins_utf8(line: bytes) -> bool:
     return True
 
 
-def _members(path: str, stem: str, reading: Reading) -> Iterator[Source]:
-    """The documents of a zip archive, identified by their CRC; names without the UTF-8 flag may be UTF-8 or GB18030."""
-    try:
-        with open_path(path) as file, zipfile.ZipFile(file) as archive:
-            infos = archive.infolist()
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
-        raise InputError(f"{path}: not a whole zip archive ({error}): fetch it again") from error
-    last = {_member_name(info): info for info in infos}
-    for info in infos:
-        name = _member_name(info)
-        parts = PurePosixPath(name).parts
-        hidden = any(part.startswith(".") and part != ".." for part in parts)
-        if name.endswith("/") or hidden or "__MACOSX" in parts or not _matches(name, reading.patterns):
-            continue
-        label = parts[0] if len(parts) > 1 else _label(stem)
-        problem = ""
-        if last[name] is not info:  # unpacked, the last one would be left
-            name, problem = f"{name}@{info.header_offset}", "the archive holds a later member of the same name"
-        elif ".." in parts or name.startswith("/"):
-            label, problem = _label(stem), "its name leads out of the archive"
-        elif info.flag_bits & 1:
-            problem = "it is encrypted"
-        elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            problem = f"its compression method {info.compress_type} is not read here: repack the archive with deflate"
-        member = (info.header_offset, info.compress_size, info.compress_type)
-        version = f"{info.CRC:08x}"
-        yield Source(path, label, info.file_size, version, "document", reading.encoding, "", name, member, problem)
-
-
-def _member_name(info: zipfile.ZipInfo) -> str:
-    try:
-        return info.filename if info.flag_bits & 0x800 else _readable(info.filename.encode("cp437"))
-    except UnicodeEncodeError:  # a name that Python took from the Unicode field beside it
-        return info.filename
-
-
-@functools.lru_cache(maxsize=1024)  # one text for all files of a folder, which are many
-def _label(name: str) -> str:
-    """A file's or folder's name as a label, which must be text whatever bytes the name is made of."""
-    return _readable(os.fsencode(name))
-
-
-def _readable(name: bytes) -> str:
-    """A name of unknown encoding: UTF-8, else GB18030 as on old Chinese systems."""
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            return name.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return name.decode("latin-1")
-
-
 def _remote_sources(url: str, reading: Reading) -> Iterator[Source]:
     import fsspec
 
@@ -298,11 +219,10 @@ def _remote_sources(url: str, reading: Reading) -> Iterator[Source]:
                 yield from _file_sources(full, name, info["size"] or 0, _remote_version(info), reading)
                 continue
             top = info["name"].rstrip("/")
-            for name, below in sorted(filesystem.find(top, detail=True).items()):
+            wanted = _matcher(reading.patterns)
+            for name, below in filesystem.find(top, detail=True).items():
                 relative = name[len(top) :].lstrip("/")
-                if any(part.startswith(".") for part in relative.split("/")) or not _matches(
-                    relative, reading.patterns
-                ):
+                if any(part.startswith(".") for part in relative.split("/")) or not wanted(relative):
                     continue
                 folder = relative.partition("/")
                 label = folder[0] if folder[1] else top.rpartition("/")[2]

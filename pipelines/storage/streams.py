@@ -3,17 +3,15 @@
 import codecs
 import io
 import sys
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, cast
 
 import pyarrow as pa
 
+from pipelines.storage.listing import Source
 from pipelines.storage.paths import open_path
 
-if TYPE_CHECKING:
-    from pipelines.storage.sources import Source
 
-
-def open_source(source: "Source") -> IO[bytes]:
+def open_source(source: Source) -> IO[bytes]:
     """Opens a source as a stream of decompressed bytes; UTF-16 and UTF-32 come as UTF-8, faults in them included."""
     file = open_path(source.path)
     if source.compression:

@@ -19,7 +19,7 @@ ERRORS = {
 
 
 def shards(*sizes: int) -> list[Shard]:
-    return [Shard(f"shard {number}", size, ()) for number, size in enumerate(sizes)]
+    return [Shard(f"shard {number}", size) for number, size in enumerate(sizes)]
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.storage.batches import DeadLetter
+from pipelines.storage.listing import Source
 from pipelines.storage.readers import read_batches
 from pipelines.storage.shards import Slice, whole
-from pipelines.storage.sources import Reading, Source, discover
+from pipelines.storage.sources import Reading, discover
 from transforms.decoding import decode
 
 DEFAULT = Reading()
@@ -87,3 +88,17 @@ def archive(
 def table(path: Path, columns: dict[str, object], **options: object) -> Path:
     pq.write_table(pa.table(columns), path, **options)
     return path
+
+
+def put(path: Path, content: bytes = b"x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def listed(*inputs: Path | str, **options: object) -> list[Source]:
+    return list(discover([str(given) for given in inputs], Reading(**options)))  # type: ignore[arg-type]
+
+
+def labels(top: Path, *inputs: Path | str, **options: object) -> dict[str, str]:
+    return {source.place.removeprefix(f"{top}/"): source.label for source in listed(*inputs, **options)}

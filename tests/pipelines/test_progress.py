@@ -30,7 +30,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def mapped(size: int, documents: int) -> Progress:
-    return Progress("map", Entry("f", (), {"documents": documents}), Shard("f", size, ()))
+    return Progress("map", Entry("f", (), {"documents": documents}), Shard("f", size))
 
 
 REDUCED = Progress("reduce", Entry("p", ()))

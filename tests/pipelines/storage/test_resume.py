@@ -3,7 +3,6 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import InputError
+from pipelines.storage.listing import Source, listing_of
 from pipelines.storage.manifest import CONFIGURATION, SHARDS, Entry, File, read_json, write_entry
 from pipelines.storage.resume import Plan, drop_others, make_plan, plan_job, written
 from pipelines.storage.shards import Shard, Slice, make_shard
-from pipelines.storage.sources import Source
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
@@ -28,7 +27,9 @@ def plan(
     directory: Path, sources: Sequence[Source], workers: int = 1, shard_bytes: int = 100, configuration: str = "c"
 ) -> Plan:
     (directory / SHARDS).mkdir(exist_ok=True)
-    return make_plan(directory, sources, configuration=configuration, workers=workers, shard_bytes=shard_bytes)
+    return make_plan(
+        directory, listing_of(sources), configuration=configuration, workers=workers, shard_bytes=shard_bytes
+    )
 
 
 def commit(directory: Path, shard: Shard, content: bytes = b"a run") -> Entry:
@@ -113,12 +114,12 @@ def finished(directory: Path, sources: Sequence[Source]) -> list[Shard]:
 @pytest.mark.parametrize(
     "changed",
     [
-        replace(SOURCES[0], version="2"),
-        replace(SOURCES[0], size=1001),
-        replace(SOURCES[0], label="other"),
-        replace(SOURCES[0], encoding="gb18030"),
-        replace(SOURCES[0], format="tsv"),
-        replace(SOURCES[0], problem="damaged"),
+        SOURCES[0]._replace(version="2"),
+        SOURCES[0]._replace(size=1001),
+        SOURCES[0]._replace(label="other"),
+        SOURCES[0]._replace(encoding="gb18030"),
+        SOURCES[0]._replace(format="tsv"),
+        SOURCES[0]._replace(problem="damaged"),
         None,
     ],
 )
@@ -151,7 +152,7 @@ def test_another_configuration_keeps_nothing(tmp_path: Path) -> None:
 
 def test_a_job_s_folder_belongs_to_its_configuration_until_it_is_told_to_forget(tmp_path: Path) -> None:
     (tmp_path / SHARDS).mkdir()
-    sources = [source("a", 100)]
+    sources = listing_of([source("a", 100)])
     size: dict[str, Any] = {"workers": 1, "shard_bytes": 1000}
     first = plan_job(tmp_path, sources, configuration={"a": 1}, code=["x"], **size)
     commit(tmp_path, first.shards[0])
@@ -164,13 +165,13 @@ def test_a_job_s_folder_belongs_to_its_configuration_until_it_is_told_to_forget(
 
 def test_a_job_may_want_one_shard_of_all(tmp_path: Path) -> None:
     (tmp_path / SHARDS).mkdir()
-    sources = [source(name, 1 << 20, "document") for name in "abc"]
+    sources = listing_of([source(name, 1 << 20, "document") for name in "abc"])
     options: dict[str, Any] = {"configuration": {}, "code": [], "workers": 4, "shard_bytes": 1 << 16, "single": True}
     (shard,) = plan_job(tmp_path, sources, **options).shards
     assert [piece.source.place for piece in shard.slices] == [one.place for one in sources]
     commit(tmp_path, shard)
     assert plan_job(tmp_path, sources, **options).shards == []
-    assert [*plan_job(tmp_path, [*sources, source("d", 5, "document")], **options).kept] == []
+    assert [*plan_job(tmp_path, listing_of([*sources, source("d", 5, "document")]), **options).kept] == []
 
 
 @pytest.mark.parametrize("damage", ["json", "no json", "other json", "slices", "run", "no run"])
@@ -226,7 +227,7 @@ def test_an_empty_source_is_in_one_shard_that_is_kept(tmp_path: Path) -> None:
 
 
 def test_paths_that_are_no_text_are_kept(tmp_path: Path) -> None:
-    sources = [source("\udcd6\udcd0", 100), source("中", 100)]
+    sources = [source("中", 100), source("\udcd6\udcd0", 100)]
     assert finished(tmp_path, sources)
     assert plan(tmp_path, sources).shards == []
 
@@ -241,7 +242,7 @@ def test_what_is_no_part_of_the_result_is_dropped(tmp_path: Path) -> None:
 
 
 def test_slices_are_remembered_with_all_that_decides_them(tmp_path: Path) -> None:
-    piece = Slice(replace(SOURCES[0], split="dev"), 5, 9)
+    piece = Slice(SOURCES[0]._replace(split="dev"), 5, 9)
     assert written([piece]) == [["/a", "label", "1000", "1", "lines", "utf-8", "", "dev", 5, 9]]
     shard = finished(tmp_path, SOURCES)[0]
     assert read_json(tmp_path / SHARDS / f"{shard.fingerprint}.json")["slices"] == written(shard.slices)

@@ -3,31 +3,16 @@
 import codecs
 import gzip
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import InputError, UsageError
-from pipelines.storage.sources import PROBE_BYTES, Reading, Source, check_encoding, discover
-
-
-def put(path: Path, content: bytes = b"x") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
-
-
-def listed(*inputs: Path | str, **options: object) -> list[Source]:
-    return discover([str(given) for given in inputs], Reading(**options))  # type: ignore[arg-type]
-
-
-def labels(top: Path, *inputs: Path | str, **options: object) -> dict[str, str]:
-    return {source.place.removeprefix(f"{top}/"): source.label for source in listed(*inputs, **options)}
-
+from pipelines.storage.sources import PROBE_BYTES, Reading, check_encoding, discover
+from tests.pipelines.reading import labels, listed, put
 
 # Directories
 
@@ -64,6 +49,29 @@ def test_the_order_is_that_of_the_places_whatever_order_the_inputs_have(tmp_path
     assert listed(*inputs) == listed(*reversed(inputs))
     places = [source.place for source in listed(*inputs)]
     assert places == sorted(places)
+
+
+NAMES = st.sampled_from(["a", "a!", "a-b", "a.txt", "a0", "b", "体育"])
+
+
+@given(
+    files=st.lists(st.lists(NAMES, min_size=1, max_size=3).map(tuple), min_size=1, max_size=8, unique=True),
+    inputs=st.lists(st.integers(0, 99), min_size=1, max_size=4),
+)
+def test_each_file_comes_once_in_the_order_of_places_and_as_the_first_input_names_it(
+    tmp_path_factory: pytest.TempPathFactory, files: list[tuple[str, ...]], inputs: list[int]
+) -> None:
+    top = tmp_path_factory.mktemp("tree")
+    for names in files:
+        put(top.joinpath(*names[:-1], f"{names[-1]}.md"))
+    folders = sorted({folder for path in top.rglob("*.md") for folder in path.parents if folder.is_relative_to(top)})
+    given = [folders[number % len(folders)] for number in inputs]
+    expected: dict[str, str] = {}
+    for folder in given:
+        for path in folder.rglob("*.md"):
+            below = path.relative_to(folder).parts
+            expected.setdefault(str(path), below[0] if len(below) > 1 else folder.name)
+    assert [(source.path, source.label) for source in listed(*given)] == sorted(expected.items())
 
 
 def test_the_name_of_an_input_is_the_one_that_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +208,7 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "a/1.txt")
-    put(tmp_path / "a/2.txt")
+    put(tmp_path / "a/2.txt").chmod(0o200)
     allowed = os.access
     monkeypatch.setattr(
         os, "access", lambda path, mode: "2.txt" not in str(path) and allowed(path, mode)
@@ -361,118 +369,6 @@ def test_encodings_that_make_no_text_are_refused(given: str, tmp_path: Path) -> 
 @pytest.mark.parametrize(("encoding", "wide"), [("UTF-16", True), ("u32", True), ("utf-8", False), ("auto", False)])
 def test_wide_characters(tmp_path: Path, encoding: str, wide: bool) -> None:
     assert [source.wide for source in listed(put(tmp_path / "a.txt"), encoding=encoding)] == [wide]
-
-
-# Archives
-
-
-def zipped(path: Path, *names: str, content: bytes = b"x") -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        for name in names:
-            file.writestr(name, content)
-    return path
-
-
-def renamed(path: Path, names: dict[str, bytes], *, utf8: bool = False) -> Path:
-    """Puts raw bytes in the place of members' names, of the same length, with or without the flag of UTF-8."""
-    content = bytearray(path.read_bytes())
-    for name, raw in names.items():
-        assert len(name) == len(raw)
-        content = content.replace(name.encode(), raw)
-    for signature, flags in ((b"PK\x03\x04", 7), (b"PK\x01\x02", 9)):
-        at = content.find(signature)
-        while at >= 0:
-            content[at + flags] = 8 if utf8 else 0
-            at = content.find(signature, at + 1)
-    path.write_bytes(content)
-    return path
-
-
-def test_members_are_listed_like_files(tmp_path: Path) -> None:
-    path = zipped(
-        tmp_path / "corpus.zip",
-        "财经/1.txt",
-        "财经/深/2.md",
-        "3.txt",
-        "4.csv",
-        ".git/5.txt",
-        "a/.6.txt",
-        "__MACOSX/a/7.txt",
-    )
-    found = {source.name: source for source in listed(path)}
-    assert {name: source.label for name, source in found.items()} == {
-        "财经/1.txt": "财经",
-        "财经/深/2.md": "财经",
-        "3.txt": "corpus",
-    }
-    assert {source.place for source in found.values()} == {f"{path}!{name}" for name in found}
-    assert {(source.format, source.encoding, source.size) for source in found.values()} == {("document", "auto", 1)}
-    assert labels(tmp_path, path, patterns=("财经/*/*",)) == {"corpus.zip!财经/深/2.md": "财经"}
-    with pytest.raises(InputError, match=r"corpus\.zip: no document there"):
-        listed(path, patterns=("*.pdf",))
-
-
-def test_names_of_members_without_the_flag_are_utf8_else_gb18030(tmp_path: Path) -> None:
-    names = {"aaaa/1.txt": "体育".encode("gbk") + b"/1.txt", "bbbbbb/2.txt": "财经".encode() + b"/2.txt"}
-    names["cc/3.txt"] = b"\xff\xff/3.txt"
-    path = renamed(zipped(tmp_path / "a.zip", *names), names)
-    assert {source.name: source.label for source in listed(path)} == {
-        "体育/1.txt": "体育",
-        "财经/2.txt": "财经",
-        "ÿÿ/3.txt": "ÿÿ",
-    }
-
-
-def test_names_of_members_with_the_flag_are_utf8(tmp_path: Path) -> None:
-    names = {"bbbbbb/2.txt": "财经".encode() + b"/2.txt"}
-    path = renamed(zipped(tmp_path / "a.zip", *names), names, utf8=True)
-    assert [source.label for source in listed(path)] == ["财经"]
-    with pytest.raises(InputError, match=r"a\.zip: not a whole zip archive .*: fetch it again"):
-        listed(renamed(zipped(tmp_path / "a.zip", "cc.txt"), {"cc.txt": b"\xff\xff.txt"}, utf8=True))
-
-
-def test_a_member_is_identified_by_its_crc_not_by_the_archive_s_time(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "a.zip", "a.txt", "b.txt")
-    before = {source.identity for source in listed(path)}
-    zipped(path, "new.txt", "b.txt", "a.txt")
-    os.utime(path, ns=(1, 1))
-    assert {source.identity for source in listed(path)} > before
-    zipped(path, "a.txt", "b.txt", content=b"y")
-    assert not {source.identity for source in listed(path)} & before
-
-
-def test_a_truncated_archive_is_refused_at_any_length(tmp_path: Path) -> None:
-    content = zipped(tmp_path / "whole.zip", "财经/1.txt", "2.txt", content=b"some text" * 9).read_bytes()
-    for length in range(len(content)):
-        path = put(tmp_path / "a.zip", content[:length])
-        with pytest.raises(InputError, match=r"a\.zip: not a whole zip archive \(.*\): fetch it again"):
-            listed(path)
-
-
-def test_a_member_without_a_name_is_no_document(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "a.zip", "a.txt", "b")
-    content = bytearray(path.read_bytes())
-    at = content.rindex(b"PK\x01\x02")
-    del content[at + 46]
-    content[at + 28] = 0
-    end = content.rindex(b"PK\x05\x06")
-    content[end + 12 : end + 16] = (int.from_bytes(content[end + 12 : end + 16], "little") - 1).to_bytes(4, "little")
-    path.write_bytes(content)
-    assert [source.name for source in listed(path)] == ["a.txt"]
-
-
-@given(data=st.binary(max_size=60), at=st.integers(0, 400))
-@example(b"\xff" * 60, 330)
-def test_a_damaged_archive_is_refused_or_listed_but_never_raises_else(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes, at: int
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "damaged.zip"
-    content = zipped(path, "财经/1.txt", "2.txt", content=b"some text" * 9).read_bytes()
-    path.write_bytes(content[:at] + data + content[at + len(data) :])
-    try:
-        listed(path)
-    except InputError as error:
-        assert str(path) in str(error)  # noqa: PT017  either outcome is right
 
 
 # URLs
