@@ -61,6 +61,9 @@ def train(
     steps: Annotated[int, typer.Option(min=0, max=MOST, help="Instead of epochs.", show_default=False)] = 0,
     batch_size: Annotated[int, typer.Option(min=1, max=1 << 20)] = 32,
     learning_rate: Annotated[float | None, typer.Option(min=0, show_default="5e-5; without an encoder: 1e-3")] = None,
+    head_rate: Annotated[
+        float, typer.Option(min=0, help="The rate of what is behind the encoder, times that of the encoder.")
+    ] = 1.0,
     schedule: Annotated[ScheduleName, typer.Option(help="How the rate falls after its warm-up.")] = ScheduleName.COSINE,
     warmup: Annotated[float, typer.Option(min=0, max=1, help="Share of the steps in which the rate grows.")] = 0.1,
     weight_decay: Annotated[float, typer.Option(min=0)] = 0.01,
@@ -102,6 +105,7 @@ def train(
         changes=tuple((name, value) for name, value in changes.items() if value is not None),
         steps=steps,
         batch_size=batch_size,
+        head_rate=head_rate,
         schedule=schedule.value,
         warmup=warmup,
         weight_decay=weight_decay,

@@ -13,6 +13,7 @@ class TrainOptions:
     `encoder`: the name of a preset, for a run without `init`; without both a task's own light model is trained, if it
     has one. `changes`: fields of the encoder's config that are replaced. `knowledge_base`: of entity linking, where it
     does not lie where the records say.
+    `head_rate`: the learning rate of what is not the encoder, times that of the encoder.
     `accumulate`: batches whose gradients make one step. `ema`: the decay of averaged weights; 0 is none.
     """
 
@@ -26,6 +27,7 @@ class TrainOptions:
     steps: int = 0
     batch_size: int = 32
     learning_rate: float = 5e-5
+    head_rate: float = 1.0
     schedule: str = "cosine"
     warmup: float = 0.1
     weight_decay: float = 0.01

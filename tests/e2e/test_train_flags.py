@@ -114,6 +114,24 @@ def test_weight_decay(tmp_path: Path) -> None:
     assert norms["5"][gamma] == pytest.approx(norms["0"][gamma], rel=0.05)
 
 
+def test_a_head_s_own_rate(tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    moved = {}
+    for rate in ("0", "1", "9"):
+        found = []
+        for steps in ("1", "2"):  # of one seed, so that the second goes on from the first
+            learning = ("--learning-rate", "0.001", "--schedule", "constant", "--warmup", "0", "--weight-decay", "0")
+            train(tmp_path / rate / steps, "--steps", steps, *learning, "--head-rate", rate, "--dropout", "0")
+            found.append(load_file(tmp_path / rate / steps / "best/weights.safetensors"))
+        moved[rate] = {name: float(np.abs(found[1][name] - found[0][name]).mean()) for name in found[0]}
+    encoder = "encoder/block_0/intermediate/kernel"
+    (head,) = (name for name in moved["1"] if not name.startswith("encoder/") and name.endswith("kernel"))
+    assert moved["0"][head] == 0 < moved["0"][encoder]
+    assert moved["9"][head] == pytest.approx(9 * moved["1"][head], rel=0.3)
+    assert moved["9"][encoder] < 2 * moved["1"][encoder]
+
+
 def test_averaged_weights_are_what_is_kept(tmp_path: Path) -> None:
     from safetensors.numpy import load_file
 

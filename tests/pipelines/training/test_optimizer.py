@@ -76,3 +76,27 @@ def test_a_step_of_batches_is_one_of_all_their_targets(optimizer: Any, batches: 
     for part, one in zip(in_parts.get_weights(), at_once.get_weights(), strict=True):
         assert part == pytest.approx(one, abs=1e-6)
         assert np.ptp(part) > 0.01
+
+
+@pytest.mark.parametrize("head_rate", [1.0, 20.0])
+def test_a_head_learns_at_a_rate_of_its_own(optimizer: Any, head_rate: float) -> None:
+    """Adam's steps with the rate times the factor; those of the encoder are as they were."""
+    keras, start = optimizer.keras, np.linspace(-1, 1, 6, dtype=np.float32)
+    gradients = [np.sin(start * number) for number in range(1, 5)]
+
+    def after(make: Any, name: str) -> Any:
+        with keras.name_scope(name):
+            weight = keras.Variable(start, name="kernel")
+        made = make()
+        for gradient in gradients:
+            made.apply([keras.ops.convert_to_tensor(gradient)], [weight])
+        return np.asarray(weight)
+
+    def with_head_rate() -> Any:
+        return optimizer.HeadRate(0.01, weight_decay=0.0, head_rate=head_rate)
+
+    def plain(rate: float) -> Any:
+        return lambda: keras.optimizers.AdamW(rate, weight_decay=0.0)
+
+    assert after(with_head_rate, "encoder") == pytest.approx(after(plain(0.01), "encoder"), abs=1e-7)
+    assert after(with_head_rate, "head") == pytest.approx(after(plain(0.01 * head_rate), "head"), rel=1e-5)
