@@ -4,7 +4,7 @@ import sys
 import time
 from typing import Any
 
-from pipelines.console import SECONDS_BETWEEN_LINES, tell
+from pipelines.console import SECONDS_BETWEEN_LINES, count_of, tell
 from pipelines.engines.job import Progress
 from pipelines.run import Watch
 from pipelines.storage.resume import Plan
@@ -33,7 +33,7 @@ class LineWatch(Watch):
         self._begun = time.monotonic()
         self._total = sum(shard.size for shard in plan.shards)
         kept = f", {len(plan.kept)} kept from before" if plan.kept else ""
-        self._tell(f"{len(plan.shards)} shards to {self._work}{kept}, {self._total / 1e6:,.1f} MB")
+        self._tell(f"{count_of(len(plan.shards), 'shard')} to {self._work}{kept}, {self._total / 1e6:,.1f} MB")
 
     def progressed(self, progress: Progress) -> None:
         self.stage(progress.stage)

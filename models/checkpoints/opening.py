@@ -24,6 +24,10 @@ def open_checkpoint(path: str | Path, *, config: Path | None = None) -> Checkpoi
             return google.read_google(indices[0].with_suffix(""), config=config)
         if (path / huggingface.CONFIG).exists():
             return huggingface.read_huggingface(path)
+        if (path / own.WEIGHTS).exists():
+            raise CheckpointError(
+                f"{path}: weights without {own.CONFIG}: of a light model, which has no encoder, or not whole"
+            )
         raise CheckpointError(
             f"{path}: no checkpoint: it has neither {own.CONFIG} (ours), nor {huggingface.CONFIG} (Hugging Face), nor "
             f"a .index file (TensorFlow)"

@@ -21,9 +21,8 @@ from pipelines.bench.corpora import (
 from pipelines.bench.engines import schedule_nothing
 from pipelines.bench.profile import Profile, profile_count
 from pipelines.bench.results import described, print_table, save, table, writing
-from pipelines.bench.standings import count_of
 from pipelines.bench.watched import run_watched
-from pipelines.console import tell
+from pipelines.console import count_of, tell
 from pipelines.engines.options import EngineName
 from pipelines.storage.manifest import RUN
 

@@ -8,8 +8,8 @@ from typing import Any
 from pipelines.bench.charts import Bar, Chart
 from pipelines.bench.comparison import compare
 from pipelines.bench.results import described, print_table, save, table, writing
-from pipelines.bench.standings import HEADINGS, cells, count_of
-from pipelines.console import tell
+from pipelines.bench.standings import HEADINGS, cells
+from pipelines.console import count_of, tell
 from pipelines.errors import InputError, UsageError
 from pipelines.installation import ROOT
 from pipelines.storage.commit import write_bytes

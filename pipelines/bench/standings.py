@@ -8,6 +8,7 @@ from typing import Any
 from pipelines.bench.contender import ENGINES, Measured
 from pipelines.bench.corpora import Corpus
 from pipelines.bench.peers import BATCHED_LOOP, LOOP, PEERS, QUEUED_POOL
+from pipelines.console import count_of
 
 Counts = Mapping[str, int]
 
@@ -31,15 +32,6 @@ class Contender:
             return f"hanmill {self.name}, {count_of(self.workers, 'worker')}"
         peer = PEERS[self.name]
         return f"{peer.title}, {count_of(self.workers, 'worker')}" if peer.parallel else peer.title
-
-
-def count_of(number: int, noun: str) -> str:
-    """A number with its noun.
-
-    >>> count_of(1, "worker"), count_of(2000, "worker")
-    ('1 worker', '2,000 workers')
-    """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def difference(counts: Counts, expected: Counts) -> dict[str, int]:

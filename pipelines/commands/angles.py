@@ -45,21 +45,19 @@ def angles(
         int | None,
         typer.Option(
             metavar="N",
-            help="Whose states make sentence vectors; 0: embeddings.  [default: the last]",
-            show_default=False,
+            help="Whose states make sentence vectors; 0: embeddings.",
+            show_default="the last",
         ),
     ] = None,
     pairs: Annotated[
         str | None,
-        typer.Option(
-            metavar="NUMBER", help="Of each dimension.  [default: 1e7; of embeddings at most 1e6]", show_default=False
-        ),
+        typer.Option(metavar="NUMBER", help="Of each dimension.", show_default="1e7; of embeddings at most 1e6"),
     ] = None,
     method: Annotated[
         MethodName | None,
         typer.Option(
-            help="Draw both vectors in full, or a normal and a chi-squared number.  [default: vectors]",
-            show_default=False,
+            help="Draw both vectors in full, or a normal and a chi-squared number.",
+            show_default="vectors",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other pairs.")] = 0,

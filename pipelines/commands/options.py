@@ -47,8 +47,8 @@ Pattern = Annotated[
     list[str] | None,
     typer.Option(
         metavar="GLOB",
-        help="Document files in directories and archives; repeatable.  [default: *.txt *.md]",
-        show_default=False,
+        help="Document files in directories and archives; repeatable.",
+        show_default="*.txt *.md",
     ),
 ]
 Format = Annotated[FormatName, typer.Option(help="Of named files; auto goes by suffix.")]

@@ -52,7 +52,7 @@ def records(
         int | None, typer.Option(min=8, help="Most tokens of a record; default: the task's.", show_default=False)
     ] = None,
     stride: Annotated[
-        int | None, typer.Option(min=1, max=1 << 16, help="Tokens between windows over a context.  [default: 128]")
+        int | None, typer.Option(min=1, max=1 << 16, help="Tokens between windows over a context.", show_default="128")
     ] = None,
     across_documents: Annotated[
         bool, typer.Option("--across-documents", help="Pack texts together, in the order of their hash.")

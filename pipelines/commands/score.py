@@ -39,7 +39,7 @@ def score(
     ] = None,
     rules: Annotated[
         RulesName | None,
-        typer.Option(help="Entity linking: how NIL counts.  [default: ccks2019, not at all]", show_default=False),
+        typer.Option(help="Entity linking: how NIL counts.", show_default="ccks2019, not at all"),
     ] = None,
     kb: Annotated[
         Path | None,

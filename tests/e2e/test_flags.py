@@ -97,7 +97,7 @@ def test_a_count_of_a_directory(corpus: Path, tmp_path: Path) -> None:
     assert manifest(out)["labels"].keys() == {"财经", "体育", "corpus"}
     assert f"5 documents, {wanted.total()} tokens, {len(wanted)} words\n" in result.out
     assert f"counts: {out}/word_counts-00000-of-00001.parquet" in result.out
-    assert result.err.startswith("hanmill: 1 shards to count, 0.0 MB\n")
+    assert result.err.startswith("hanmill: 1 shard to count, 0.0 MB\n")
 
 
 def test_two_processes_and_a_report(corpus: Path, tmp_path: Path) -> None:
@@ -715,7 +715,7 @@ def test_interrupted(tmp_path: Path, number: signal.Signals, workers: int) -> No
         [*command, "--workers", str(workers)], stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
     ) as running:
         assert running.stderr is not None
-        while "shards to count" not in (line := running.stderr.readline()):
+        while "to count" not in (line := running.stderr.readline()):
             assert line
         running.send_signal(number)
         errors = running.communicate(timeout=120)[1]  # until the last process that holds the stream has ended
@@ -738,7 +738,7 @@ def test_terminated_in_the_background(tmp_path: Path) -> None:
         cwd=ROOT,
     ) as running:
         assert running.stderr is not None
-        assert "shards to count" in running.stderr.readline()
+        assert "to count" in running.stderr.readline()
         running.send_signal(signal.SIGINT)
         running.terminate()
         running.communicate(timeout=120)

@@ -38,3 +38,9 @@ def test_what_is_no_checkpoint_is_told(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(CheckpointError, match="a file: pass the directory that holds it"):
         open_checkpoint(tmp_path / "model.safetensors")
+
+
+def test_weights_without_an_encoder_are_told(tmp_path: Path) -> None:
+    (tmp_path / "weights.safetensors").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"weights without encoder\.json: of a light model"):
+        open_checkpoint(tmp_path)
