@@ -62,8 +62,13 @@ def train(
     batch_size: Annotated[int, typer.Option(min=1, max=1 << 20)] = 32,
     learning_rate: Annotated[float | None, typer.Option(min=0, show_default="5e-5; without an encoder: 1e-3")] = None,
     head_rate: Annotated[
-        float, typer.Option(min=0, help="The rate of what is behind the encoder, times that of the encoder.")
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            min=0,
+            help="The rate of what is behind the encoder, times that of the encoder.",
+            show_default="20 with --init, but for masked-language-model; else 1",
+        ),
+    ] = None,
     schedule: Annotated[ScheduleName, typer.Option(help="How the rate falls after its warm-up.")] = ScheduleName.COSINE,
     warmup: Annotated[float, typer.Option(min=0, max=1, help="Share of the steps in which the rate grows.")] = 0.1,
     weight_decay: Annotated[float, typer.Option(min=0)] = 0.01,
@@ -90,12 +95,13 @@ def train(
     with needing("train", command="hanmill train"):
         from pipelines.train import BEST, TrainOptions
         from pipelines.train import train as run
-        from pipelines.training.options import LIGHT
+        from pipelines.training.options import LIGHT, NEW_HEAD
         from pipelines.training.tasks import training_task
     light = init is None and encoder is None and training_task(task.value).light
-    given = {"epochs": epochs, "learning_rate": learning_rate, "encoder": encoder}
+    given = {"epochs": epochs, "learning_rate": learning_rate, "encoder": encoder, "head_rate": head_rate}
     learning: dict[str, Any] = {
         **(LIGHT if light else {}),
+        **(NEW_HEAD if init is not None and task is not TrainedName.MASKED_LANGUAGE_MODEL else {}),
         **{name: of for name, of in given.items() if of is not None},
     }
     options = TrainOptions(
@@ -105,7 +111,6 @@ def train(
         changes=tuple((name, value) for name, value in changes.items() if value is not None),
         steps=steps,
         batch_size=batch_size,
-        head_rate=head_rate,
         schedule=schedule.value,
         warmup=warmup,
         weight_decay=weight_decay,

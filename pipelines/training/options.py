@@ -47,5 +47,7 @@ class TrainOptions:
         return {**values, "task": task, "records": records, "init": init, "changes": dict(self.changes)}
 
 
+# Of a head with random weights behind an encoder that was trained before.
+NEW_HEAD: Mapping[str, Any] = {"head_rate": 20.0}
 # Of a light model, which begins with random weights and has few of them (kexue.fm 6919).
 LIGHT: Mapping[str, Any] = {"encoder": None, "epochs": 20.0, "learning_rate": 1e-3}

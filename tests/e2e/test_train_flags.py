@@ -63,6 +63,7 @@ def test_a_run_and_all_that_it_leaves(tmp_path: Path, place: Path) -> None:
     }  # fmt: skip
     scores = rows(tmp_path, "dev")
     assert [row["step"] for row in scores] == [5, 10]
+    assert read(tmp_path, "config.json")["head_rate"] == 20
     assert read(tmp_path, "run.json")["best"]["accuracy"] == max(row["accuracy"] for row in scores)
     assert (tmp_path / "records/vocab.txt").read_bytes() == (place / "records/vocab.txt").read_bytes()
     told = read(tmp_path, "run.json")
@@ -83,6 +84,7 @@ def test_the_encoder(tmp_path: Path) -> None:
     expected = {"share_layers": False, "attention": "talking-heads", "key_size": 5, "rematerialize": True}
     expected |= {"dropout": 0.25, "attention_dropout": 0.25, "hidden": 312}
     assert expected.items() <= config.items()
+    assert read(tmp_path, "config.json")["head_rate"] == 1
     assert not (tmp_path / "report.html").exists()
     assert len(rows(tmp_path)) == 1
 
