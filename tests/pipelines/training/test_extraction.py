@@ -42,8 +42,8 @@ def scores(train: Any, folder: Path, model: str, *, dev: Any, permuted: bool = F
     changes = {**SMALL, "positions": 512} if model == WITH_ENCODER else SMALL
     encoder = {"encoder": None} if model == LINKING else {"changes": tuple(changes.items())}
     options = train.TrainOptions(
-        records=data_set.directory, out=folder / "run", **encoder, steps=400, batch_size=16, learning_rate=1e-3,
-        weight_decay=0.0,
+        records=data_set.directory, out=folder / "run", **encoder, steps=120 if permuted else 400, batch_size=16,
+        learning_rate=1e-3, weight_decay=0.0,
     )  # fmt: skip
     train.train(options, task=name)
     rows = [json.loads(line) for line in (folder / "run/metrics.jsonl").read_text().splitlines()]
