@@ -34,13 +34,14 @@ TINY = EncoderConfig(hidden=16, layers=1, heads=2, positions=128)
 def rows_of(name: str, count: int, *, seed: int, permuted: bool = False) -> list[Any]:
     """Rows in a task's format, all different; `permuted`: what is asked for, or how it is called, is another row's.
 
-    Then each label comes equally often with each text: by chance some would go together, and that can be learned.
+    Then, of 64 rows, each label comes equally often with each verb and question: by chance some would go together, and
+    that can be learned.
     """
     draw = random.Random(seed)
     rows = []
     for number, (person, place, year) in enumerate(draw.sample([*itertools.product(PEOPLE, PLACES, YEARS)], count)):
-        one, other = number // 4 % 4, number % 4
-        verb, label = VERBS[one], VERBS[(one + other) % 4 if permuted else one]
+        asked, did, away = number % 4, number // 4 % 4, number // 16 % 4 if permuted else 0
+        verb, label = VERBS[did], VERBS[(did + away) % 4]
         who, where = person + draw.choice(_PAIRS), place + draw.choice(_PAIRS)
         text = f"{who}{year}年在{where}{verb}了一个厂。"
         if name == "entity-linking":
@@ -57,8 +58,8 @@ def rows_of(name: str, count: int, *, seed: int, permuted: bool = False) -> list
             rows.append({"id": f"{seed}-{number}", "text": text, "event_list": [{**event, "arguments": arguments}]})
         else:
             answers = (who, f"{year}年", where, verb)
-            answer = answers[(one + other) % 4 if permuted else other]
-            question = ("谁", "什么时", "哪里", "做什么")[other] + "？"
+            answer = answers[(asked + away) % 4]
+            question = ("谁", "什么时", "哪里", "做什么")[asked] + "？"
             rows.append(
                 {
                     "context": text,
