@@ -95,8 +95,9 @@ class BuildKnowledgeBase:
 
     def map(self, shard: Shard) -> Entry:
         """Reads the entities of a shard and commits what each partition needs of them."""
+        slices = shard.slices
         found, dead = list[tuple[str, int, Entity]](), list[DeadLetter]()
-        for batch in read_batches(shard.slices, self.reading):
+        for batch in read_batches(slices, self.reading):
             texts, failures = batch.texts(replace_errors=self.reading.errors == "replace")
             dead += [*batch.dead, *failures]
             for document, text in texts.items():
@@ -110,7 +111,7 @@ class BuildKnowledgeBase:
         dead_letters = write_dead_letters(self.directory, f"{name}.dead.jsonl", dead)
         totals = {"documents": len(found), "dead_letters": len(dead), "bytes": shard.size}
         entry = Entry(shard.fingerprint, runs, totals, dead_letters=dead_letters)
-        write_entry(self.directory / SHARDS, entry, slices=written(shard.slices))
+        write_entry(self.directory / SHARDS, entry, slices=written(slices))
         return entry
 
     def reduce(self, partition: int, entries: Sequence[Entry]) -> Entry:

@@ -117,15 +117,16 @@ class Predictions:
 
     def map(self, shard: Shard) -> Entry:
         """Predicts what a shard holds and commits the rows in their order; the model is loaded once a process."""
+        slices = shard.slices
         found = ShardPredictions(_open(self.model, self.model_hash, self.task, self.knowledge_base))
-        for batch in read_batches(list(shard.slices), self.reading):
+        for batch in read_batches(slices, self.reading):
             found.add(batch)
         name = f"{SHARDS}/{shard.fingerprint}"
         runs = write_runs(self.directory, f"{name}.arrow", [[_sorted(found.table())]])
         dead_letters = write_dead_letters(self.directory, f"{name}.dead.jsonl", found.reader.dead)
         totals = {**found.totals, "dead_letters": len(found.reader.dead), "bytes": shard.size}
         entry = Entry(shard.fingerprint, runs, totals, {}, dead_letters)
-        write_entry(self.directory / SHARDS, entry, slices=written(shard.slices))
+        write_entry(self.directory / SHARDS, entry, slices=written(slices))
         return entry
 
     def reduce(self, partition: int, entries: Sequence[Entry]) -> Entry:

@@ -110,9 +110,10 @@ class Records:
 
     def map(self, shard: Shard) -> Entry:
         """Makes the records of a shard and commits a run for each output file, sorted by key."""
+        slices = shard.slices
         task, wordpiece = self._open()
         made = ShardRecords(task, wordpiece, self.splits, replace_errors=self.reading.errors == "replace")
-        for split, pieces in itertools.groupby(shard.slices, lambda piece: piece.source.split):
+        for split, pieces in itertools.groupby(slices, lambda piece: piece.source.split):
             for batch in read_batches(list(pieces), self.reading):
                 made.add(batch, split=split)
         name = f"{SHARDS}/{shard.fingerprint}"
@@ -120,7 +121,7 @@ class Records:
         dead_letters = write_dead_letters(self.directory, f"{name}.dead.jsonl", made.dead)
         totals = {**made.totals, "dead_letters": len(made.dead), "bytes": shard.size}
         entry = Entry(shard.fingerprint, runs, totals, made.labels, dead_letters)
-        write_entry(self.directory / SHARDS, entry, slices=written(shard.slices))
+        write_entry(self.directory / SHARDS, entry, slices=written(slices))
         return entry
 
     def reduce(self, partition: int, entries: Sequence[Entry]) -> Entry:

@@ -120,6 +120,7 @@ class WordCount:
 
     def map(self, shard: Shard) -> Entry:
         """Counts a shard and commits a run for each partition, sorted by word."""
+        slices = shard.slices
         counter = counter_of(self.tokenizer, self.hmm, self.dictionary, self.user_dictionaries, self.dictionary_hash)
         tally = ShardTally(
             counter,
@@ -127,7 +128,7 @@ class WordCount:
             normalization=self.normalization,
             by_label=self.by_label,
         )
-        for batch in read_batches(shard.slices, self.reading):
+        for batch in read_batches(slices, self.reading):
             tally.add(batch)
         counts = tally.counts()
         name = f"{SHARDS}/{shard.fingerprint}"
@@ -142,7 +143,7 @@ class WordCount:
             "bytes": shard.size,
         }
         entry = Entry(shard.fingerprint, runs, totals, tally.labels, dead_letters)
-        write_entry(self.directory / SHARDS, entry, slices=written(shard.slices))
+        write_entry(self.directory / SHARDS, entry, slices=written(slices))
         return entry
 
     def reduce(self, partition: int, entries: Sequence[Entry]) -> Entry:
