@@ -47,7 +47,7 @@ def test_a_row_an_example_in_the_order_of_the_input(name: str, runs: dict[str, P
         ids = [row["text_id" if name == "entity-linking" else "id"] for row in found]
         assert ids == [f"3-{number}" for number in range(150)]
     said = [row.get("answer") or row.get(GOLD[name]) for row in found]
-    assert sum(map(bool, said)) > 20
+    assert sum(map(bool, said)) >= 10
     submission = (tmp_path / "out/submission.json").read_bytes()
     assert submission == TASKS[name].write(found)
     scored = hanmill("score", name, tmp_path / "out/submission.json", gold, "--json")
