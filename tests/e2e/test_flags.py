@@ -635,9 +635,10 @@ def test_wrong_inputs_are_named(corpus: Path, tmp_path: Path, name: str) -> None
 
 def test_an_unreadable_file_is_named(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     allowed = os.access
-    monkeypatch.setattr(
+    monkeypatch.setattr(  # root may all
         os, "access", lambda path, mode, **more: "3.txt" not in str(path) and allowed(path, mode, **more)
     )
+    (corpus / "3.txt").chmod(0o200)
     result = count(corpus, "--out", tmp_path / "out")
     assert (result.code, result.err) == (3, f"hanmill: {corpus}/3.txt: no permission to read it\n")
 
