@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.tasks.task import TASKS
@@ -97,7 +98,7 @@ def changed(draw: st.DrawFn) -> bytes:
 
 
 @given(data=changed() | st.binary(max_size=40))
-@example(data=encode_example({"a": np.array([0x7F801200], np.uint32).view(np.float32)}))
+@hypothesis.example(data=encode_example({"a": np.array([0x7F801200], np.uint32).view(np.float32)}))
 @settings(max_examples=500)
 def test_what_tensorflow_reads_of_any_bytes_is_read_alike_or_refused(tf: Any, data: bytes) -> None:
     try:
