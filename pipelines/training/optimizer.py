@@ -1,5 +1,6 @@
 """How weights change in a step: Keras' AdamW along a schedule, over one batch or several."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -70,9 +71,11 @@ def of_encoder(variable: keras.Variable) -> bool:
 
 def compile_model(model: keras.Model, how: TrainingTask, options: TrainOptions, *, steps: int) -> None:
     """Gives a model its optimizer and loss; the optimizer is built, so that a state can be put into it."""
-    optimizer = HeadRate(
+    own = options.head_rate != 1 and any(map(of_encoder, model.trainable_variables))
+    # Keras' own where it will do: on PyTorch it steps all weights at once.
+    make = functools.partial(HeadRate, head_rate=options.head_rate) if own else keras.optimizers.AdamW
+    optimizer = make(
         schedule_of(options, steps=steps),
-        head_rate=options.head_rate if any(map(of_encoder, model.trainable_variables)) else 1.0,
         weight_decay=options.weight_decay,
         global_clipnorm=1.0,
         gradient_accumulation_steps=options.accumulate if options.accumulate > 1 else None,
