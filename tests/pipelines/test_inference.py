@@ -68,7 +68,8 @@ def test_what_is_by_token_is_not_guessed(characters: int, longest: int) -> None:
 
     def predict(inputs: Any) -> dict[str, Any]:
         length = inputs["ids"].shape[1]
-        assert {name: of.shape[1:] for name, of in inputs.items()} == shapes(length)
+        wanted = {**shapes(length), "description": (8 if characters <= 8 else DESCRIPTION,)}
+        assert {name: of.shape[1:] for name, of in inputs.items()} == wanted
         return {"rows": inputs["description"].sum(axis=1) + inputs["marks"].sum(axis=(1, 2))}
 
     ids = np.array([[1] * 3 + [0] * (longest - 3), [1] * longest], np.int32)
@@ -76,3 +77,19 @@ def test_what_is_by_token_is_not_guessed(characters: int, longest: int) -> None:
     marks = np.ones((2, longest, 2), np.float32) * (ids != 0)[:, :, None]
     made = InBatches(predict, BATCH, LENGTHS, shapes)({"ids": ids, "marks": marks, "description": description})
     assert made["rows"].tolist() == [characters + 6, 2 * characters + 2 * longest]
+
+
+def test_short_descriptions_cost_less() -> None:
+    """Rows go by what they hold of both, and a batch is as long as its longest, whatever else was asked at once."""
+    seen: list[tuple[int, int]] = []
+
+    def predict(inputs: Any) -> dict[str, Any]:
+        seen.append((inputs["ids"].shape[1], inputs["description"].shape[1]))
+        return {"rows": inputs["description"].sum(axis=1)}
+
+    sizes = [30, 2, 25, 0, 3, 32]
+    ids = np.ones((len(sizes), 4), np.int32)
+    description = (np.arange(32) < np.array(sizes)[:, None]).astype(np.int32)
+    wide = InBatches(predict, BATCH, LENGTHS, lambda length: {"ids": (length,), "description": (32,)})
+    assert wide({"ids": ids, "description": description})["rows"].tolist() == sizes
+    assert seen == [(4, 8), (4, 32)]
