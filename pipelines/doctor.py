@@ -64,9 +64,10 @@ def _rooms() -> Finding:
 def _kernels() -> Finding:
     from transforms import decoding, double_array, word_counts
     from transforms.compiled import kernels_of
-    from transforms.segmentation import kernels
+    from transforms.segmentation import count_kernels, cut_kernels
 
-    all_kernels = [kernel for module in (decoding, double_array, word_counts, kernels) for kernel in kernels_of(module)]
+    modules = (decoding, double_array, word_counts, cut_kernels, count_kernels)
+    all_kernels = [kernel for module in modules for kernel in kernels_of(module)]
     done = sum(kernel.compiled for kernel in all_kernels)
     found = f"{done} of {len(all_kernels)} compiled, in {all_kernels[0].object_file.parent}"
     return Finding("kernels", found, "" if done else "the first run compiles them, in some seconds", False)

@@ -22,8 +22,9 @@ from transforms.segmentation import (
     Tokenizer,
     WordCounter,
     compiled_folder,
+    count_kernels,
+    cut_kernels,
     dictionary_hash,
-    kernels,
 )
 from transforms.word_counts import LABELLED_RUN, add_up
 
@@ -38,7 +39,7 @@ def prepare(
 
     Raises InputError for a missing file or a bad line.
     """
-    prepare_kernels(decoding, kernels, word_counts, tell=tell)
+    prepare_kernels(decoding, cut_kernels, count_kernels, word_counts, tell=tell)
     try:
         content_hash = dictionary_hash(dictionary, user_dictionaries=user_dictionaries)
         if not compiled_folder(content_hash).exists():

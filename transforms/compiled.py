@@ -1,8 +1,8 @@
 """Kernels: Python functions compiled once by Numba, kept as object files, loaded in milliseconds without Numba.
 
 Importing Numba takes half a second and more, loading an object file through llvmlite a tenth, and a counting run of
-a whole corpus takes little more. An object file is named by everything that shaped it: the kernel's source file, the
-versions of Numba and llvmlite, the processor and its features.
+a whole corpus takes little more. An object file is named by everything that shaped it: the source files of the kernel
+and of its helpers, the versions of Numba and llvmlite, the processor and its features.
 """
 
 import ctypes
@@ -57,9 +57,13 @@ def kernels_of(module: types.ModuleType) -> "list[Kernel]":
 
 
 def helper(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Marks a function that kernels of the same file call."""
+    """Marks a function that kernels call."""
     function.__dict__["hanmill_helper"] = True
     return function
+
+
+def _is_helper(value: Any) -> bool:
+    return getattr(value, "hanmill_helper", False) is True
 
 
 def kernel(*parameters: Any) -> Callable[[Callable[..., Any]], "Kernel"]:
@@ -155,9 +159,20 @@ _LOADING = threading.Lock()  # one execution engine serves all threads
 
 @functools.cache
 def _source(function: Callable[..., Any]) -> bytes:
+    """A hash over the function's file and constants, and over those of the helpers that it calls, wherever they are."""
     file, code = Path(function.__code__.co_filename), function.__code__
-    own = file.read_bytes() if file.exists() else repr((code.co_code, code.co_consts, code.co_names)).encode()
-    return Path(__file__).read_bytes() + own
+    own = _content(file) if file.exists() else repr((code.co_code, code.co_consts, code.co_names)).encode()
+    source = hashlib.sha256(_content(Path(__file__)) + own)
+    for name in code.co_names:
+        value = function.__globals__.get(name)
+        if _is_helper(value):
+            source.update(_source(value))
+        elif isinstance(value, (int, float)):
+            source.update(f"{name} {value!r}".encode())
+    return source.digest()
+
+
+_content = functools.cache(Path.read_bytes)
 
 
 def _closure(function: Callable[..., Any]) -> list[Any]:
@@ -222,7 +237,7 @@ def _with_helpers(function: Callable[..., Any], options: dict[str, Any]) -> Call
 
     names = dict(function.__globals__)
     for name in function.__code__.co_names:
-        if getattr(names.get(name), "hanmill_helper", False):
+        if _is_helper(names.get(name)):
             names[name] = numba.njit(**options)(_with_helpers(names[name], options))
     copy = types.FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
     copy.__qualname__, copy.__module__ = function.__qualname__, function.__module__

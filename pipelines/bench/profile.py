@@ -17,8 +17,8 @@ from pipelines.engines.task import map_shard, reduce_partition
 from pipelines.storage.manifest import SHARDS
 from pipelines.word_count import WordCount
 from transforms.compiled import cache_directory
-from transforms.segmentation import Dictionary, WordCounter, kernels
-from transforms.segmentation.kernels import POSITION, TOKEN
+from transforms.segmentation import Dictionary, WordCounter, cut_kernels
+from transforms.segmentation.layout import POSITION, TOKEN
 
 # What a step is called, and where the function of it is looked up.
 STEPS: dict[str, list[tuple[Any, str]]] = {
@@ -148,7 +148,7 @@ class _Again:
             self._route, self._tokens = np.empty(self._room + 1, POSITION), np.empty(self._room, TOKEN)
         data = counter.segmenter.dictionary
         model = (data.first, data.nodes, data.scores, data.unknown, data.emissions, data.chain, data.forced)
-        kernels.cut(points, data.table, self._codes, self._second, *model, True, self._route, self._tokens)
+        cut_kernels.cut(points, data.table, self._codes, self._second, *model, True, self._route, self._tokens)
 
 
 def bench_profile(inputs: Sequence[str], *, workers: int) -> None:

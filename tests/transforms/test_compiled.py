@@ -296,7 +296,7 @@ def test_machine_code_is_loaded_without_numba(cache: Path, tmp_path: Path) -> No
     assert (ended.stdout, ended.returncode) == ("42\n", 0), ended.stderr
 
 
-@pytest.mark.parametrize("shaped_by", ["parameters", "closure", "constants"])
+@pytest.mark.parametrize("shaped_by", ["parameters", "closure", "constants", "globals", "helpers"])
 def test_machine_code_is_named_by_all_that_shapes_it(cache: Path, shaped_by: str) -> None:
     def first(values):  # type: ignore[no-untyped-def]
         return np.int64(values[0])
@@ -313,9 +313,18 @@ def test_machine_code_is_named_by_all_that_shapes_it(cache: Path, shaped_by: str
         exec(f"def constant(values):\n    return {constant}", names)
         return Kernel(names["constant"], (I8,))  # type: ignore[arg-type]
 
+    def calling(text: str, **names: object) -> Kernel:
+        exec(f"def called(values):\n    return {text}", names)
+        return Kernel(names["called"], (I8,))  # type: ignore[arg-type]
+
+    def helping(constant: int) -> Kernel:
+        return calling("helps(values)", helps=helper(from_text(constant).function))
+
     one, other = {
         "parameters": (kernel(I4)(first), kernel(I8)(first)),
         "closure": (adding(1), adding(2)),
         "constants": (from_text(1), from_text(2)),
+        "globals": (calling("FACTOR", FACTOR=1), calling("FACTOR", FACTOR=2)),
+        "helpers": (helping(1), helping(2)),
     }[shaped_by]
     assert one.object_file != other.object_file

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from transforms.compiled import cache_directory
 from transforms.double_array import DoubleArray, code_points
-from transforms.segmentation.kernels import BASIC_PLANE, CHAIN, EMISSION, FIRST, MISSING, NODE, SYMBOLS
+from transforms.segmentation.layout import BASIC_PLANE, CHAIN, EMISSION, FIRST, MISSING, NODE, SYMBOLS
 
 # In the order of the kernels' classes: digits, letters, symbols with full stop and percent first.
 _LETTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -79,7 +79,7 @@ def dictionary_hash(path: str | Path | None = None, *, user_dictionaries: Sequen
     package = _jieba_folder()
     digest = hashlib.sha256(f"jieba {version('jieba')}".encode())
     tables = [package / "finalseg" / f"prob_{name}.py" for name in ("start", "trans", "emit")]
-    code = [Path(__file__), Path(__file__).with_name("kernels.py"), Path(__file__).parent.with_name("double_array.py")]
+    code = [Path(__file__), Path(__file__).with_name("layout.py"), Path(__file__).parent.with_name("double_array.py")]
     for file in [*code, *tables, package / "dict.txt" if path is None else Path(path), *map(Path, user_dictionaries)]:
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()

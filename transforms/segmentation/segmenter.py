@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from transforms.double_array import code_points
-from transforms.segmentation import kernels
+from transforms.segmentation import count_kernels, cut_kernels
 from transforms.segmentation.dictionary import Dictionary
-from transforms.segmentation.kernels import OTHERS, POSITION, PROGRESS, TALLY, TOKEN, UNKNOWN, WORDS_FROM
+from transforms.segmentation.layout import OTHERS, POSITION, PROGRESS, TALLY, TOKEN, UNKNOWN, WORDS_FROM
 from transforms.word_counts import RUN, WordCounts, strings, strings_of_points
 
 Tokenizer = Literal["words", "search", "characters"]
@@ -62,7 +62,7 @@ class Segmenter:
         if self.tokenizer == "characters":
             tokens["begin"], tokens["end"] = np.arange(size), np.arange(1, size + 1)
             return tokens
-        count = kernels.cut(
+        count = cut_kernels.cut(
             points,
             data.table,
             codes,
@@ -80,7 +80,7 @@ class Segmenter:
         )
         if self.tokenizer == "search":
             words, tokens = tokens, np.empty(3 * size, TOKEN)
-            count = kernels.expand_for_search(codes, data.nodes, words, count, tokens)
+            count = cut_kernels.expand_for_search(codes, data.nodes, words, count, tokens)
         return tokens[:count]
 
     def count(self, texts: Iterable[str]) -> WordCounts:
@@ -145,7 +145,7 @@ class WordCounter:
         first_document = self._documents + 1
         self._documents += len(offsets) - 1
         self._progress["document"] = self._progress["position"] = 0
-        while size := kernels.tally(
+        while size := count_kernels.tally(
             points,
             offsets,
             data.table,
@@ -187,7 +187,7 @@ class WordCounter:
             self._unknown = np.concatenate([self._unknown, np.empty(more, UNKNOWN)])
             self._unknown_tallies = np.concatenate([self._unknown_tallies, np.zeros(more, TALLY)])
             self._slots = np.zeros(1 << (2 * len(self._unknown)).bit_length(), np.int32)
-            kernels.rehash(self._unknown, count, self._slots)
+            count_kernels.rehash(self._unknown, count, self._slots)
 
     def counts(self) -> pa.Table:
         """What was counted since the last call: word, count, documents; words in no particular order."""
