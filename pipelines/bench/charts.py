@@ -9,7 +9,7 @@ from typing import Any
 from bokeh.models import FixedTicker, HoverTool, Legend, LegendItem, PlainText, Range1d
 from PIL import Image, ImageDraw, ImageFont
 
-from pipelines.report_figures import ACCENT, INK, LINE, MUTED, plain_figure
+from pipelines.reports.figures import ACCENT, INK, LINE, MUTED, plain_figure
 from pipelines.storage.commit import write_bytes
 
 OTHERS = "#9ca3af"

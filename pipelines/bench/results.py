@@ -14,7 +14,7 @@ from pipelines.bench.charts import Chart, bokeh_figure, write_png
 from pipelines.environment import environment
 from pipelines.errors import InputError
 from pipelines.installation import ROOT
-from pipelines.report_shell import page_of, write_figures
+from pipelines.reports.shell import page_of, write_figures
 from pipelines.storage.commit import write_json
 
 PACKAGES = ("rjieba", "dask", "distributed", "apache-beam")

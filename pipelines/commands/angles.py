@@ -108,7 +108,7 @@ def angles(
 
     tell_angles(out)
     if not no_report:
-        from pipelines.angle_report import write_report
+        from pipelines.reports.angles import write_report
 
         report(out, outcome, write_report)
 

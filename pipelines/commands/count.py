@@ -104,6 +104,6 @@ def count(
     parts = outcome.manifest["parts"]
     print(f"counts: {out / parts[0]['name']}" + (f" and {len(parts) - 1} more" if len(parts) > 1 else ""))
     if not no_report:
-        from pipelines.report import write_report
+        from pipelines.reports.word_count import write_report
 
         report(out, outcome, write_report)

@@ -10,8 +10,8 @@ from bokeh.models import BasicTickFormatter, ColumnDataSource, HoverTool, Numera
 from bokeh.plotting import figure
 
 from pipelines.errors import InputError
-from pipelines.report_figures import ACCENT, INK, plain_figure
-from pipelines.report_shell import render_page
+from pipelines.reports.figures import ACCENT, INK, plain_figure
+from pipelines.reports.shell import render_page
 from pipelines.storage.manifest import RUN, read_json
 from pipelines.training.folder import CONFIG
 from pipelines.training.log import METRICS, read_rows

@@ -1,6 +1,6 @@
 """The page of `pipelines.training.report`, within the shell of all pages."""
 
-from pipelines.report_shell import page_of
+from pipelines.reports.shell import page_of
 
 PAGE = page_of(
     """

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipelines.bench.charts import OTHERS, PARTS, Bar, Chart, bokeh_figure, write_png
-from pipelines.report_figures import ACCENT
+from pipelines.reports.figures import ACCENT
 
 
 def lengths(path: Path, colour: str) -> list[int]:

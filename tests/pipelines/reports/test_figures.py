@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.report_figures import bars, shown
+from pipelines.reports.figures import bars, shown
 
 
 @pytest.mark.parametrize(

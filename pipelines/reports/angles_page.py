@@ -1,6 +1,6 @@
-"""The pages of `pipelines.angle_report`, within the shell of all pages."""
+"""The pages of `pipelines.reports.angles`, within the shell of all pages."""
 
-from pipelines.report_shell import page_of
+from pipelines.reports.shell import page_of
 
 _TABLE = """
 {%- macro table_of(table) %}

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import InputError
-from pipelines.report import vocabulary_growth, write_report
+from pipelines.reports.word_count import vocabulary_growth, write_report
 from tests.pipelines.command import hanmill
 from tests.pipelines.page import Page
 

@@ -15,7 +15,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from pipelines.errors import InputError
-from pipelines.report_figures import THEME, bars
+from pipelines.reports.figures import THEME, bars
 from pipelines.storage.commit import write_bytes
 from pipelines.storage.manifest import MANIFEST, RUN, read_json
 

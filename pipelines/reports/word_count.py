@@ -16,9 +16,9 @@ from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter
 from bokeh.plotting import figure
 
 from pipelines.errors import InputError
-from pipelines.report_figures import ACCENT, MUTED, bars, plain_figure, shown
-from pipelines.report_page import PAGE
-from pipelines.report_shell import read_finished, write_page
+from pipelines.reports.figures import ACCENT, MUTED, bars, plain_figure, shown
+from pipelines.reports.shell import read_finished, write_page
+from pipelines.reports.word_count_page import PAGE
 from pipelines.storage.manifest import MANIFEST
 
 Numbers = npt.NDArray[np.int64]

@@ -7,10 +7,10 @@ import pyarrow.compute as pc
 from bokeh.models import BasicTickFormatter, ColumnDataSource, HoverTool, Range1d, Span
 from bokeh.plotting import figure
 
-from pipelines.angle_report_page import MEASURED, SIMULATED
 from pipelines.angle_tables import HISTOGRAMS, angle_table, read_angles
-from pipelines.report_figures import ACCENT, INK, MUTED, plain_figure
-from pipelines.report_shell import read_finished, write_page
+from pipelines.reports.angles_page import MEASURED, SIMULATED
+from pipelines.reports.figures import ACCENT, INK, MUTED, plain_figure
+from pipelines.reports.shell import read_finished, write_page
 from transforms import angles
 from transforms.angle_counts import Counts
 from transforms.angles import Floats

@@ -1,6 +1,6 @@
-"""The page of `pipelines.report`: what it says of a word count, within the shell of all pages."""
+"""The page of `pipelines.reports.word_count`: what it says of a word count, within the shell of all pages."""
 
-from pipelines.report_shell import page_of
+from pipelines.reports.shell import page_of
 
 _CONTENT = """
 {%- block title %}Word counts of {{ name }}{% endblock %}

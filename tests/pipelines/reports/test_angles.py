@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.angle_report import write_report
 from pipelines.angles import Angles
 from pipelines.engines.local import Local
 from pipelines.errors import InputError
 from pipelines.isotropy import Isotropy
+from pipelines.reports.angles import write_report
 from pipelines.run import run
 from tests.pipelines.page import Page
 

@@ -1,0 +1,1 @@
+"""Finished jobs as pages that a person reads: one self-contained HTML file each."""
