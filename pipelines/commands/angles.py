@@ -61,7 +61,10 @@ def angles(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other pairs.")] = 0,
-    shard_bytes: shared.ShardBytes = "1GiB",
+    shard_bytes: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="With --dimensions: upper limit of a shard.", show_default="1GiB"),
+    ] = None,
     fresh: shared.Fresh = False,
     no_report: shared.NoReport = False,
 ) -> None:
@@ -85,13 +88,15 @@ def angles(
 
             numbers = tuple(shared.parse_number(number, "--dimensions") for number in str(dimensions).split(","))
             wanted = shared.parse_number(pairs or "1e7", "--pairs")
-            size = shared.parse_size(shard_bytes, "--shard-bytes")
+            size = shared.parse_size(shard_bytes or "1GiB", "--shard-bytes")
             job: Job = Angles(numbers, out, wanted, (method or MethodName.VECTORS).value, seed, shard_bytes=size)
         else:
             from pipelines.isotropy import Isotropy
 
             if method is not None:
                 raise UsageError("--method is for --dimensions: embeddings are not drawn")
+            if shard_bytes is not None:
+                raise UsageError("--shard-bytes is for --dimensions: vectors are measured as one shard")
             job = Isotropy(
                 str(embeddings.absolute()),
                 out,

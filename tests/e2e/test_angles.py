@@ -113,6 +113,7 @@ def test_other_engines(tmp_path: Path, engine: str) -> None:
         (("--dimensions", "3", "--pairs", "1"), 2, "--pairs 1: between 2 and 1,000,000,000,000"),
         (("--dimensions", "3", "--seed", str(2**64)), 2, f"--seed {2**64}: between 0 and 2^64 - 1"),
         (("--embeddings", "x.npy", "--method", "reduced"), 2, "--method is for --dimensions"),
+        (("--embeddings", "x.npy", "--shard-bytes", "1MiB"), 2, "--shard-bytes is for --dimensions"),
         (("--embeddings", "x.npy", "--layer", "1"), 2, "--layer is for --texts"),
         (("--embeddings", "x.npy", "--texts", "y.txt"), 2, "--texts needs --embeddings with the folder of a checkp"),
         (("--embeddings", "x.npy"), 3, "x.npy: no such file or directory"),
