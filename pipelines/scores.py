@@ -6,20 +6,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pipelines.console import count_of
 from pipelines.errors import InputError
 from transforms.tasks.scores.relation_extraction import read_aliases
 from transforms.tasks.task import TASKS
 
 
 def score_files(
-    task: str, predictions: Path, gold: Path, *, aliases: Path | None = None, rules: str | None = None
+    task: str,
+    predictions: Path,
+    gold: Path,
+    *,
+    aliases: Path | None = None,
+    rules: str | None = None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> dict[str, float]:
     """The metrics of a task, 0 to 1; raises InputError that names file and line.
 
     `predictions`: also in a zip archive, as some organisers ask for them. `aliases`: for relation extraction, what else
-    may be said for a name. `rules`: for entity linking, those of another year.
+    may be said for a name. `rules`: for entity linking, those of another year. `tell`: hears of rows that only one of
+    the files has, which the rules pass over.
     """
     said, true = read_both(task, predictions, gold)
+    if missing := len(true.keys() - said.keys()):
+        tell(f"{predictions}: has nothing for {missing:,} of the {count_of(len(true), 'row')} of {gold}")
+    if others := len(said.keys() - true.keys()):
+        tell(f"{predictions}: {others:,} of its {count_of(len(said), 'row')} are of texts that {gold} does not have")
     more = {"aliases": read_with(read_aliases, aliases)} if aliases is not None else dict[str, Any]()
     if rules is not None:
         more["rules"] = rules

@@ -56,11 +56,12 @@ def score(
         raise UsageError(f"--rules: {task.value} has one rule; only entity-linking takes it")
     kb = knowledge_base(kb, task=task.value)
     with needing("records", command="hanmill score"):
+        from pipelines.console import tell
         from pipelines.linking import links_of_known
         from pipelines.scores import score_files
 
     found: dict[str, Any] = score_files(
-        task.value, predictions, gold, aliases=aliases, rules=rules.value if rules else None
+        task.value, predictions, gold, aliases=aliases, rules=rules.value if rules else None, tell=tell
     )
     if kb is not None:
         found |= links_of_known(predictions, gold, kb)

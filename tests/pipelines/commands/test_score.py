@@ -17,6 +17,19 @@ def test_scores_for_programs_and_for_people(tmp_path: Path) -> None:
     assert hanmill("score", "relation-extraction", said, gold).out == "precision 1.0000  recall 0.5000  f1 0.6667\n"
 
 
+def test_rows_that_only_one_file_has_are_told(tmp_path: Path) -> None:
+    other = {**RELATION, "text": "上海"}
+    gold = write_lines(tmp_path / "gold.json", [RELATION, {**other, "text": "北京"}])
+    said = write_lines(tmp_path / "said.json", [RELATION, other])
+    found = hanmill("score", "relation-extraction", said, gold, "--json")
+    assert json.loads(found.out) == {"precision": 1.0, "recall": 0.5, "f1": 2 / 3}
+    assert found.err.splitlines() == [
+        f"hanmill: {said}: has nothing for 1 of the 2 rows of {gold}",
+        f"hanmill: {said}: 1 of its 2 rows are of texts that {gold} does not have",
+    ]
+    assert hanmill("score", "relation-extraction", said, said).err == ""
+
+
 def test_the_oracle(tmp_path: Path) -> None:
     gold, vocabulary = write_lines(tmp_path / "gold.json", [READING]), write_vocabulary(tmp_path / "v.txt")
     found = hanmill("evaluate", "reading-comprehension", "--oracle", gold, "--json")
