@@ -10,7 +10,7 @@ from pipelines.storage.batches import Batch, DeadLetter
 from pipelines.storage.record_tables import BY_KEY, to_table
 from transforms.splits import TRAIN, Splits
 from transforms.tasks.masked_language_model import MaskedLanguageModel
-from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema, check
+from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema, check, is_cut
 from transforms.tasks.task import Task
 from transforms.wordpiece import Tokens, WordPiece
 
@@ -21,7 +21,7 @@ class ShardRecords:
     def __init__(self, task: Task, wordpiece: WordPiece, splits: Splits, *, replace_errors: bool) -> None:
         self.task, self.wordpiece, self.splits, self.replace_errors = task, wordpiece, splits, replace_errors
         self.dead: list[DeadLetter] = []
-        self.totals = Counter(documents=0, records=0, tokens=0)
+        self.totals = Counter(documents=0, records=0, tokens=0, cut=0)
         self.labels: dict[str, dict[str, int]] = {}
         self._tables: dict[int, list[pa.Table]] = {}
 
@@ -38,13 +38,15 @@ class ShardRecords:
                     raise BadRecord(
                         f"field {example.missing!r} is missing: training needs gold; else name it test=FILE"
                     )
-                records = list(self._checked(example, [tokens[text] for text in example.texts]))
+                of_texts = [tokens[text] for text in example.texts]
+                records = list(self._checked(example, of_texts))
             except BadRecord as error:
                 self.dead.append(batch.dead_letter(document, str(error)))
                 continue
             rows = made.setdefault(self.splits.place(example.group or example.id, split=split), [])
             rows += [(record, self.splits.key(example.id, number), number) for number, record in enumerate(records)]
             self.totals["documents"] += 1
+            self.totals["cut"] += "ends" in self.task.schema and is_cut(records, of_texts)
             self._count(records)
         for file, rows in made.items():
             of_file, keys, numbers = zip(*rows, strict=True)

@@ -47,7 +47,7 @@ from pipelines.unlabelled import Unlabelled, nothing
 from pipelines.word_count import COUNTING
 from transforms.splits import Splits
 from transforms.tasks.model import Model
-from transforms.tasks.record import BadRecord, Example, Record
+from transforms.tasks.record import BadRecord, Example, Record, is_cut
 from transforms.tasks.task import TASKS, Extraction
 from transforms.wordpiece import WordPiece
 
@@ -165,7 +165,7 @@ class Predictions:
         dead_letters = gather_dead_letters(self.directory, mapped, totals=totals, limit=self.max_bad_records)
         named = dict(zip((PREDICTIONS, SUBMISSION), reduced[0].files, strict=True))
         parts, listed = final_parts(self.directory, named)
-        names = ("documents", "predictions", "tokens", "bytes", "dead_letters")
+        names = ("documents", "predictions", "tokens", "cut", "bytes", "dead_letters")
         content = {
             "job": self.name,
             "task": self.task,
@@ -208,7 +208,7 @@ class ShardPredictions:
     def __init__(self, opened: Opened) -> None:
         self.opened = opened
         self.reader = ShardRecords(cast(Any, Unlabelled(opened.task)), opened.wordpiece, Splits(), replace_errors=False)
-        self.totals = Counter(documents=0, predictions=0, tokens=0)
+        self.totals = Counter(documents=0, predictions=0, tokens=0, cut=0)
         self._rows: list[tuple[str, int, int, str]] = []
 
     def add(self, batch: Batch) -> None:
@@ -234,12 +234,14 @@ class ShardPredictions:
             key = (example.id, example.texts)
             if key in made or not example.texts:
                 continue
+            of_texts = [tokens[text] for text in example.texts]
             try:
-                made[key] = list(self.opened.task.records(example, [tokens[text] for text in example.texts]))
+                made[key] = list(self.opened.task.records(example, of_texts))
             except BadRecord as error:
                 self.reader.dead.append(batch.dead_letter(document, str(error)))
                 continue
             self.totals["tokens"] += sum(len(record["ids"]) for record in made[key])
+            self.totals["cut"] += is_cut(made[key], of_texts)
         return made
 
     def _decoded(self, records: dict[_Key, list[Record]]) -> dict[_Key, dict[str, Any]]:

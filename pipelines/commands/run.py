@@ -37,7 +37,8 @@ def tell_outcome(out: Path, outcome: Outcome, *, made: str) -> None:
     if outcome.repeated:
         print(f"{out}: up to date, nothing to do")
     dead = f", {totals['dead_letters']:,} bad records in {out / 'dead_letters.jsonl'}" if totals["dead_letters"] else ""
-    print(f"{totals['documents']:,} documents, {totals['tokens']:,} tokens, {made}{dead}")
+    cut = f", {totals['cut']:,} too long and cut" if totals.get("cut") else ""
+    print(f"{totals['documents']:,} documents, {totals['tokens']:,} tokens, {made}{cut}{dead}")
     if not outcome.repeated:
         speed = run["bytes_per_second"] / 1e6
         rate = f"{run['documents_per_second']:,.0f} documents/s, {speed:,.1f} MB/s"

@@ -70,7 +70,8 @@ def test_records_go_to_their_files_in_order(tmp_path: Path) -> None:
             assert table.equals(table.sort_by(BY_KEY))
             number += len(table)
     assert number == 40
-    assert found.totals == {"documents": 40, "records": 40, "tokens": sum(len(row["ids"]) for row in rows_of(found))}
+    tokens = sum(len(row["ids"]) for row in rows_of(found))
+    assert found.totals == {"documents": 40, "records": 40, "tokens": tokens, "cut": 0}
     assert found.labels == {"甲": {"documents": 40, "tokens": found.totals["tokens"]}}
 
 
@@ -79,6 +80,24 @@ def test_what_is_named_for_a_split_goes_there(tmp_path: Path) -> None:
     found = made_of(tmp_path, "text-classification", source, Reading(), split="held")
     assert sum(len(table) for table in found.table(0)) == 9
     assert all(found.table(file) == [] for file in range(1, 5))
+
+
+def test_texts_that_are_cut_are_counted(tmp_path: Path) -> None:
+    """A text of which a record holds no more than a part; a context does not count, as windows cover it."""
+    texts = ["大学" * 2, "大学" * 3, "大学" * 4]
+    source = write_labelled(tmp_path / "a.tsv", [("甲", text) for text in texts])
+    found = made_of(tmp_path, "text-classification", source, Reading(), max_length=8)
+    assert sorted(len(row["ids"]) for row in rows_of(found)) == [6, 8, 8]
+    assert found.totals["cut"] == 1
+    for question, cut in (("上海", 0), ("上海" * 20, 1)):
+        qas = [{**QUESTION, "question": question}]
+        content = {"data": [{"paragraphs": [{"context": f"{'上海' * 99}北京大学", "qas": qas}]}]}
+        (tmp_path / "a.json").write_text(json.dumps(content))
+        found = made_of(
+            tmp_path, "reading-comprehension", tmp_path / "a.json", Reading(format="document"), max_length=40
+        )
+        assert (found.dead, found.totals["cut"]) == ([], cut)
+        assert found.totals["records"] > 3
 
 
 def test_windows_of_a_question_are_numbered(tmp_path: Path) -> None:

@@ -84,6 +84,14 @@ def test_what_is_bad_has_a_dead_letter_and_its_place(runs: dict[str, Path], tmp_
     assert reasons[2].startswith("not JSON")
 
 
+def test_texts_that_are_cut_are_told(runs: dict[str, Path], tmp_path: Path) -> None:
+    text = rows_of("event-extraction", 1, seed=1)[0]["text"]
+    path = write_lines(tmp_path / "rows.json", [{"id": "a", "text": text}, {"id": "b", "text": text * 99}])
+    result = predict("event-extraction", runs["event-extraction"], tmp_path / "out", path)
+    assert "2 predictions, 1 too long and cut\n" in result.out
+    assert [row["id"] for row in rows(tmp_path / "out")] == ["a", "b"]
+
+
 def test_windows_of_a_question_are_one_row(runs: dict[str, Path], tmp_path: Path) -> None:
     paragraph = rows_of("reading-comprehension", 1, seed=2)[0]["data"][0]["paragraphs"][0]
     paragraph["context"] *= 20

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from transforms.wordpiece import Encoding
+from transforms.wordpiece import Encoding, Tokens
 
 Record = dict[str, Any]
 TOKEN_FEATURES = ("segments", "begins", "ends", "words")
@@ -75,6 +75,23 @@ def text_features(example: Example, encoding: Encoding) -> Record:
         "begins": encoding.begins,
         "ends": encoding.ends,
     }
+
+
+def is_cut(records: Sequence[Record], tokens: Sequence[Tokens]) -> bool:
+    """Whether the records of an example leave out the end of one of its texts. `tokens`: all those of each text.
+
+    >>> tokens = Tokens(*np.array([[7, 8], [0, 1], [1, 2]], np.int32))  # ids, begins, ends
+    >>> [is_cut([{"ends": np.array([0, *ends, 0])}], [tokens]) for ends in ([1, 2], [1])]
+    [False, True]
+    """
+    for number, of_text in enumerate(tokens):
+        places = (
+            record["ends"][record["segments"] == number] if "segments" in record else record["ends"]
+            for record in records
+        )
+        if len(of_text) and max(ends.max(initial=0) for ends in places) < of_text.ends[-1]:
+            return True
+    return False
 
 
 def check(
