@@ -15,6 +15,7 @@ from typing import Any, ClassVar, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
+import pipelines.quiet_keras  # noqa: F401  workers begin here
 from pipelines.engines.local import Local
 from pipelines.errors import EngineError, InputError
 from pipelines.examples import ShardRecords

@@ -42,8 +42,8 @@ def score_files(
 def read_both(task: str, predictions: Path, gold: Path) -> tuple[Any, Any]:
     """Predictions and gold as the task scores them; raises InputError that names file and line."""
     kind = TASKS[task]
-    said = read_with(lambda content: kind.read_predictions(_unpacked(content)), predictions)
-    return said, read_with(kind.read_gold, gold)
+    true = read_with(kind.read_gold, gold)  # first: what is wrong there may be so in predictions that follow it
+    return read_with(lambda content: kind.read_predictions(_unpacked(content)), predictions), true
 
 
 def read_with(read: Callable[[bytes], Any], path: Path) -> Any:

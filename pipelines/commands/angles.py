@@ -122,7 +122,6 @@ def _of_texts(checkpoint: Path, texts: str | None, layer: int | None) -> dict[st
     """What the job is told of sentence vectors."""
     if texts is None:
         return {}
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow tells much at its import
     with shared.needing("train", command="hanmill angles --texts"):
         from pipelines.sentence_vectors import layer_of
     # Workers may have another working directory.

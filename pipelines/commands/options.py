@@ -117,6 +117,8 @@ def parse_number(text: str, option: str) -> int:
 def needing(extra: str, *, command: str) -> Iterator[None]:
     """Around imports: raises UsageError that names the extra with a package that is not there."""
     try:
+        if extra == "train":
+            import pipelines.quiet_keras  # noqa: F401
         yield
     except ModuleNotFoundError as error:
         raise UsageError(f"{command} needs the package {error.name}: pip install 'hanmill[{extra}]'") from None

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.errors import InputError
 from pipelines.scores import score_files
-from tests.pipelines.made_records import EVENT, READING, RELATION, write_lines
+from tests.pipelines.made_records import EVENT, LINKED, READING, RELATION, write_lines
 
 RIGHT = {"precision": 1.0, "recall": 1.0, "f1": 1.0}
 
@@ -61,3 +61,17 @@ def test_errors_name_the_file_and_the_line(tmp_path: Path) -> None:
             score_files("event-extraction", *files)
     with pytest.raises(InputError, match=r"none\.json: No such file or directory$"):
         score_files("event-extraction", tmp_path / "none.json", gold)
+
+
+def test_a_row_without_text_is_scored_as_it_was_predicted(tmp_path: Path) -> None:
+    """A bad row gets a prediction, an empty one: its file can be scored all the same."""
+    gold = write_lines(tmp_path / "gold.json", [LINKED, {"text_id": "9", "text": "", "mention_data": []}])
+    assert score_files("entity-linking", gold, gold) == RIGHT
+
+
+def test_what_is_wrong_with_gold_is_told_before_what_follows_it(tmp_path: Path) -> None:
+    gold, said = tmp_path / "gold.json", tmp_path / "said.json"
+    for path in (gold, said):
+        path.write_text("no JSON\n")
+    with pytest.raises(InputError, match=r"gold\.json: line 1: not JSON"):
+        score_files("entity-linking", said, gold)

@@ -60,7 +60,7 @@ def test_rules_of_entity_linking(tmp_path: Path) -> None:
         (["score", "event-extraction", "a", "b", "--kb", "c"], 2, "--kb: event-extraction has no entities"),
         (["evaluate", "event-extraction", "--oracle", "a", "--kb", "b"], 2, "--kb: event-extraction has no entities"),
         (["evaluate", "entity-linking", "--oracle", "a", "--schema", "b"], 2, "--schema: entity-linking has no labels"),
-        (["score", "event-extraction", "a", "b"], 3, "a: No such file or directory"),
+        (["score", "event-extraction", "a", "b"], 3, "b: No such file or directory"),
         (["evaluate", "event-extraction", "a"], 2, "what is to be evaluated? --model RUN, or --oracle"),
         (["evaluate", "event-extraction", "--oracle", "a"], 3, "a: "),
         (["evaluate", "reading-comprehension", "--oracle", "a", "--schema", "b"], 2, "--schema: reading-compr"),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from transforms.knowledge_base import name_of
-from transforms.tasks.json_input import field, id_field, json_lines, text_field
+from transforms.tasks.json_input import field, id_field, json_lines
 from transforms.tasks.record import BadRecord, content_id
 from transforms.tasks.scores.rates import rates
 
@@ -21,7 +21,7 @@ def read_predictions(content: bytes) -> dict[tuple[str, str], list[Link]]:
     """
     found: dict[tuple[str, str], list[Link]] = {}
     for of, row in json_lines(content):
-        text = text_field(row, "text", of=of)
+        text = field(row, "text", str, of=of)  # a bad row's prediction may have none
         key = (id_field(row, "text_id", of=of) or content_id(text), text)
         if key in found:
             raise BadRecord(f"{of}text_id {key[0]} stands there twice")
