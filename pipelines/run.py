@@ -13,8 +13,7 @@ from typing import Any
 
 from pipelines.engines.job import Engine, Job, Progress
 from pipelines.environment import environment
-from pipelines.errors import InputError
-from pipelines.storage.commit import lock
+from pipelines.storage.commit import lock, plain_errors
 from pipelines.storage.manifest import PARTS, RUN, SHARDS, has_size, listed, read_json, read_manifest
 from pipelines.storage.resume import Plan, drop_others
 
@@ -111,14 +110,10 @@ def run(
 @contextlib.contextmanager
 def _prepared(directory: Path) -> Iterator[None]:
     """The output folder, there and locked."""
-    try:
+    with plain_errors(directory):
         (directory / SHARDS).mkdir(parents=True, exist_ok=True)
         with lock(directory):
             yield
-    except OSError as error:
-        place = Path(str(error.filename or directory))
-        why = ": the output cannot be written there" if place.is_relative_to(directory) else ""
-        raise InputError(f"{place}: {error.strerror or error}{why}") from error
 
 
 def _finished(job: Job, plan: Plan) -> Outcome | None:

@@ -20,7 +20,7 @@ from pipelines.console import tell
 from pipelines.datasets import DataSet
 from pipelines.environment import environment
 from pipelines.errors import EngineError, InputError
-from pipelines.storage.commit import lock, write_json
+from pipelines.storage.commit import lock, plain_errors, write_json
 from pipelines.storage.knowledge_base import NAME
 from pipelines.storage.manifest import RUN, check_configuration
 from pipelines.training.average import Average
@@ -65,7 +65,7 @@ def train(options: TrainOptions, *, task: str, fresh: bool = False) -> dict[str,
     """Trains to the end, going on where an earlier run of the same options stopped; returns what `run.json` tells.
 
     Nothing is written before it is known that records, checkpoint and encoder fit. Raises UsageError and InputError for
-    what does not, EngineError for a loss that is no number and for too little memory.
+    what does not, or cannot be written, EngineError for a loss that is no number and for too little memory.
     """
     data_set = DataSet.open(options.records)
     if data_set.task_name != task:
@@ -86,18 +86,16 @@ def train(options: TrainOptions, *, task: str, fresh: bool = False) -> dict[str,
     keras.config.set_dtype_policy(options.precision)
     with room_for_weights():
         model = build_model(options, how, data_set)
-    try:
+    with plain_errors(options.out):
         options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{options.out}: {error.strerror}: the run cannot be written there") from error
-    with lock(options.out):
-        if fresh:
-            clear(options.out)
-        check_configuration(options.out, configuration, name=CONFIG)
-        describe_records(options.out, data_set, known)
-        with room_for_weights():
-            run = _Run(options, data_set, how, model)
-        return run.train()
+        with lock(options.out):
+            if fresh:
+                clear(options.out)
+            check_configuration(options.out, configuration, name=CONFIG)
+            describe_records(options.out, data_set, known)
+            with room_for_weights():
+                run = _Run(options, data_set, how, model)
+            return run.train()
 
 
 class _Run:

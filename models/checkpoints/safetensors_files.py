@@ -25,10 +25,15 @@ def open_files(paths: Iterable[Path]) -> dict[str, Any]:
 
 
 def write_file(path: Path, arrays: Mapping[str, npt.NDArray[Any]], *, metadata: Mapping[str, str]) -> None:
-    """Writes beside the path and renames, so that a file that was there stays whole until the new one is."""
+    """Writes beside the path and renames, so that a file that was there stays whole until the new one is.
+
+    Raises OSError, as on a full disk.
+    """
     written = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         save_file(dict(arrays), written, metadata=dict(metadata))
         written.replace(path)
+    except SafetensorError as error:
+        raise OSError(f"{path}: cannot be written: {error}") from error
     finally:
         written.unlink(missing_ok=True)

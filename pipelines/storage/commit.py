@@ -142,6 +142,17 @@ def remove(path: Path) -> None:
 
 
 @contextlib.contextmanager
+def plain_errors(directory: Path) -> Iterator[None]:
+    """Around what writes an output folder: an OSError, as of a full disk, becomes an InputError that says where."""
+    try:
+        yield
+    except OSError as error:
+        place = Path(str(error.filename or directory))
+        why = ": the output cannot be written there" if place.is_relative_to(directory) else ""
+        raise InputError(f"{place}: {error.strerror or error}{why}") from error
+
+
+@contextlib.contextmanager
 def lock(directory: Path) -> Iterator[None]:
     """Keeps a second driver out of an output folder, and removes what killed attempts left there.
 

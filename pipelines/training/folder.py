@@ -51,9 +51,10 @@ def describe_records(directory: Path, data_set: DataSet, known: KnownBase | None
     for name in (MANIFEST, *(file["name"] for file in data_set.manifest["metadata"])):
         try:
             with data_set.open_file(name) as file:
-                write_bytes(directory / RECORDS / name, file.read())
+                content = file.read()
         except OSError as error:
             raise InputError(f"{data_set.directory}/{name}: {error.strerror or error}") from error
+        write_bytes(directory / RECORDS / name, content)
 
 
 def keep_best(directory: Path, model: keras.Model, data_set: DataSet, score: dict[str, Any]) -> None:

@@ -1,12 +1,14 @@
-"""The forking process, and a folder in memory, where hundreds of runs need not wait for a disk."""
+"""The forking process, a folder in memory, where hundreds of runs need not wait for a disk, and a small disk."""
 
 import os
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.chaos.disks import Disk
 from tests.chaos.forks import Forks, forking
 
 
@@ -24,3 +26,20 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    path = tmp_path / "disk"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "hanmill-test", str(path)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("there is no mount command here, and no small disk without one")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"a small disk cannot be mounted here, as only root may in most places: {error.stderr.strip()}")
+    try:
+        yield Disk(path)
+    finally:
+        subprocess.run(["umount", path], check=True)

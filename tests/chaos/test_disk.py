@@ -1,10 +1,7 @@
 """A disk that is full, or may not be written: exit code 3, a message that says where, and nothing lost."""
 
-import os
 import shutil
-import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count as numbers
 from pathlib import Path
 
@@ -13,51 +10,9 @@ import pytest
 from pipelines.errors import DONE, INPUT
 from tests.chaos.commands import count, run
 from tests.chaos.corpora import change_corpus, write_corpus, write_dictionary
+from tests.chaos.disks import NO_SPACE, Disk
 from tests.chaos.forks import Forks, Request
 from tests.chaos.outputs import finished, half_entries, left_over, results, verify
-
-PAGE = 4096
-NO_SPACE = "No space left on device"
-
-
-@dataclass(frozen=True, slots=True)
-class Disk:
-    """A small file system in memory."""
-
-    path: Path
-
-    def remount(self, options: str) -> None:
-        subprocess.run(["mount", "-o", f"remount,{options}", self.path], check=True)
-
-    def leave(self, pages: int) -> None:
-        """Fills it, but for so many pages."""
-        self.free()
-        with self.ballast.open("wb") as file:
-            file.write(bytes(PAGE * (os.statvfs(self.path).f_bavail - pages)))
-
-    def free(self) -> None:
-        self.ballast.unlink(missing_ok=True)
-
-    @property
-    def ballast(self) -> Path:
-        return self.path / "ballast"
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    path = tmp_path / "disk"
-    path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "hanmill-test", str(path)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True, text=True)
-    except FileNotFoundError:
-        pytest.skip("there is no mount command here, and no small disk without one")
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"a small disk cannot be mounted here, as only root may in most places: {error.stderr.strip()}")
-    try:
-        yield Disk(path)
-    finally:
-        subprocess.run(["umount", path], check=True)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Training that is killed where it hurts goes on to the same losses, scores and best weights."""
+"""Training that is killed where it hurts, or finds no room, goes on to the same losses, scores and best weights."""
 
 import json
 from fnmatch import fnmatch
@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from pipelines.errors import DONE, INTERRUPTED
+from pipelines.errors import DONE, INPUT, INTERRUPTED
 from tests.chaos.commands import Command, run, running
+from tests.chaos.disks import NO_SPACE, PAGE, Disk
 from tests.chaos.watching import Kind, watching
 from tests.pipelines.keras_modules import with_keras
 from tests.pipelines.made_models import write_checkpoint
@@ -93,3 +94,21 @@ def test_a_run_that_is_interrupted_ends_its_step(command: tuple[object, ...], tm
     with np.load(tmp_path / "state.npz") as state:
         step = json.loads(state["progress"].tobytes())["step"]
     assert step == rows(tmp_path)[-1]["step"] < 12
+
+
+def test_a_full_disk(command: tuple[object, ...], disk: Disk, tmp_path: Path) -> None:
+    """No room for the folder, for what tells of the records, for a state: an error that says where; nothing is lost."""
+    whole, out = tmp_path / "whole", disk.path / "run"
+    code, printed = run(*command, whole)
+    assert code == DONE, printed
+    state = -(-(whole / "state.npz").stat().st_size // PAGE)
+    for pages in (1, 8, state, 8 + state):
+        disk.leave(pages)
+        code, printed = run(*command, out)
+        assert (code, "Traceback" in printed) == (INPUT, False), printed
+        assert NO_SPACE in printed
+        assert str(out) in printed
+    disk.free()
+    code, printed = run(*command, out)
+    assert code == DONE, printed
+    assert rows(out) == rows(whole)

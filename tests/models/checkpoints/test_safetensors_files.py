@@ -38,3 +38,8 @@ def test_a_file_that_is_no_safetensors_is_named(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"\0" * 20)
     with pytest.raises(CheckpointError, match="/a: cannot be read as safetensors"):
         open_files([tmp_path / "a"])
+
+
+def test_what_cannot_be_written_is_an_error_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"none/a: cannot be written: .*No such file"):
+        write_file(tmp_path / "none" / "a", {"a": np.zeros(3, np.float32)}, metadata={})
