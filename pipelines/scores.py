@@ -31,7 +31,7 @@ def score_files(
     if missing := len(true.keys() - said.keys()):
         tell(f"{predictions}: has nothing for {missing:,} of the {count_of(len(true), 'row')} of {gold}")
     if others := len(said.keys() - true.keys()):
-        tell(f"{predictions}: {others:,} of its {count_of(len(said), 'row')} are of texts that {gold} does not have")
+        tell(f"{predictions}: has {count_of(others, 'row')}, of {len(said):,}, that {gold} does not have")
     more = {"aliases": read_with(read_aliases, aliases)} if aliases is not None else dict[str, Any]()
     if rules is not None:
         more["rules"] = rules

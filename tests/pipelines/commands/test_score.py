@@ -25,7 +25,7 @@ def test_rows_that_only_one_file_has_are_told(tmp_path: Path) -> None:
     assert json.loads(found.out) == {"precision": 1.0, "recall": 0.5, "f1": 2 / 3}
     assert found.err.splitlines() == [
         f"hanmill: {said}: has nothing for 1 of the 2 rows of {gold}",
-        f"hanmill: {said}: 1 of its 2 rows are of texts that {gold} does not have",
+        f"hanmill: {said}: has 1 row, of 2, that {gold} does not have",
     ]
     assert hanmill("score", "relation-extraction", said, said).err == ""
 
