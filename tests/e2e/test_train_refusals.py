@@ -122,7 +122,7 @@ def test_a_folder_that_cannot_be_written(place: Path) -> None:
     result = hanmill("train", "text-classification", "--records", "records", "--init", "fits", "--out", "file/run")
     assert result.code == INPUT
     assert "file/run: " in result.err
-    assert "the run cannot be written there" in result.err
+    assert "the output cannot be written there" in result.err
 
 
 def test_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
