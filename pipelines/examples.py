@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.storage.batches import Batch, DeadLetter
-from pipelines.storage.record_tables import BY_KEY, to_table
-from transforms.splits import TRAIN, Splits
+from pipelines.storage.record_tables import BY_KEY, Place, to_table
+from transforms.splits import TEST, Splits
 from transforms.tasks.masked_language_model import MaskedLanguageModel
 from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema, check, is_cut
 from transforms.tasks.task import Task
@@ -31,26 +31,29 @@ class ShardRecords:
         found = list(self.examples(batch))
         unique = list(dict.fromkeys(text for _, example in found for text in example.texts))
         tokens = dict(zip(unique, self.wordpiece.tokenize(unique), strict=True))
-        made: dict[int, list[tuple[Record, int, int]]] = {}
-        for document, example in found:
+        made: dict[int, list[tuple[Record, Place]]] = {}
+        for count, (document, example) in enumerate(found):
+            in_split = self.splits.split(example.group or example.id, split=split)
             try:
-                if example.missing and self.splits.split(example.id, split=split) == TRAIN:
+                if example.missing and in_split != TEST:
                     raise BadRecord(
-                        f"field {example.missing!r} is missing: training needs gold; else name it test=FILE"
+                        f"field {example.missing!r} is missing: split {in_split} needs gold; else name it test=FILE"
                     )
                 of_texts = [tokens[text] for text in example.texts]
                 records = list(self._checked(example, of_texts))
             except BadRecord as error:
-                self.dead.append(batch.dead_letter(document, str(error)))
+                self.dead.append(batch.dead_letter(document, f"{named(example)}{error}"))
                 continue
-            rows = made.setdefault(self.splits.place(example.group or example.id, split=split), [])
-            rows += [(record, self.splits.key(example.id, number), number) for number, record in enumerate(records)]
+            cut = "ends" in self.task.schema and is_cut(records, of_texts)
+            at = (example.id, *batch.position(document), count, cut) if example.named else (None, None, None, None, cut)
+            rows = made.setdefault(self.splits.place(example.id, split=in_split), [])
+            for number, record in enumerate(records):
+                rows.append((record, Place(self.splits.key(example.id, number), number, *at)))
             self.totals["documents"] += 1
-            self.totals["cut"] += "ends" in self.task.schema and is_cut(records, of_texts)
+            self.totals["cut"] += cut
             self._count(records)
         for file, rows in made.items():
-            of_file, keys, numbers = zip(*rows, strict=True)
-            table = to_table(of_file, held_schema(self.task), keys=keys, numbers=numbers)
+            table = to_table([record for record, _ in rows], held_schema(self.task), [place for _, place in rows])
             self._tables.setdefault(file, []).append(table)
 
     def examples(self, batch: Batch) -> Iterator[tuple[int, Example]]:
@@ -91,6 +94,11 @@ class ShardRecords:
             return []
         table = pa.concat_tables(tables)
         return [table.take(pc.sort_indices(table, sort_keys=BY_KEY))]
+
+
+def named(example: Example) -> str:
+    """An example's id as reasons begin with it, if its input gives one."""
+    return f"id {example.id}: " if example.named else ""
 
 
 def held_schema(task: Task) -> Schema:

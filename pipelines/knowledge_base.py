@@ -20,6 +20,7 @@ from pipelines.installation import code_files, hash_of
 from pipelines.storage.batches import DeadLetter
 from pipelines.storage.commit import attempt
 from pipelines.storage.dead_letters import few_enough, gather_dead_letters, write_dead_letters
+from pipelines.storage.duplicates import by_id
 from pipelines.storage.knowledge_base import NAME
 from pipelines.storage.manifest import (
     PARTS,
@@ -45,7 +46,6 @@ from transforms.knowledge_base_building import Entity, Texts, name_arrays, read_
 from transforms.tasks.record import BadRecord
 
 _NAMES, _STORE = 0, 1  # partitions
-_WHO = [("id", "ascending"), ("source", "ascending"), ("offset", "ascending")]
 _KEY = (("id", pa.string()), ("source", pa.string()), ("offset", pa.int64()))
 _COLUMNS = (
     pa.schema([*_KEY, ("names", pa.list_(pa.string()))]),
@@ -122,7 +122,7 @@ class BuildKnowledgeBase:
         stem = f"{PARTS}/{reduce_fingerprint(partition, entries)}"
         names = [name for name, _ in _KEY]
         keys = [table.select(names) for table in self._tables(partition, entries)]
-        order, dead = _in_order(pa.concat_tables([_COLUMNS[partition].empty_table().select(names), *keys]))
+        order, _, dead = by_id(pa.concat_tables([_COLUMNS[partition].empty_table().select(names), *keys]))
         del keys
         letters = None
         if partition == _NAMES:
@@ -177,12 +177,12 @@ class BuildKnowledgeBase:
         entities = reduced[_STORE].totals["entities"]
         totals["dead_letters"] += totals["documents"] - entities
         totals["documents"] = entities
+        if not entities and few_enough(self.max_bad_records, totals):
+            raise InputError(f"{', '.join(self.inputs)}: no entity in it")
         retract(self.directory)
         dead_letters = gather_dead_letters(
             self.directory, [*mapped, *reduced], totals=totals, limit=self.max_bad_records
         )
-        if not entities:
-            raise InputError(f"{', '.join(self.inputs)}: no entity in it")
         named = {file.name.rpartition("-")[2]: file for entry in reduced for file in entry.files}
         parts, listed = final_parts(self.directory, named)
         content = {
@@ -217,22 +217,6 @@ def _keys(found: Sequence[tuple[str, int, Entity]]) -> list[list[Any]]:
         [source for source, *_ in found],
         [offset for _, offset, _ in found],
     ]
-
-
-def _in_order(keys: pa.Table) -> tuple[npt.NDArray[np.int64], list[DeadLetter]]:
-    """Rows in the order of ids, and dead letters of those whose id stands before."""
-    order = pc.sort_indices(keys, sort_keys=_WHO).to_numpy().astype(np.int64)
-    ids = keys["id"].take(pa.array(order))
-    again = np.zeros(len(order), bool)
-    if len(order) > 1:
-        again[1:] = pc.equal(ids[1:], ids[:-1]).to_numpy()
-    dead, firsts = [], np.flatnonzero(~again)
-    for place in np.flatnonzero(again).tolist():
-        first = int(firsts[np.searchsorted(firsts, place) - 1])
-        (before,), (row,) = (keys.slice(int(order[at]), 1).to_pylist() for at in (first, place))
-        reason = f"subject_id {row['id']!r} stands before, in {before['source']} at byte {before['offset']:,}"
-        dead.append(DeadLetter(row["source"], row["offset"], reason))
-    return order[firsts], dead
 
 
 def _texts(columns: Iterable[pa.ChunkedArray], order: npt.NDArray[np.int64]) -> Texts:

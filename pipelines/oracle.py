@@ -15,7 +15,7 @@ from pipelines.errors import InputError
 from pipelines.examples import ShardRecords
 from pipelines.linking import beside
 from pipelines.made_entities import made_knowledge_base
-from pipelines.scores import read_with
+from pipelines.scores import read_gold
 from pipelines.storage.batches import DeadLetter
 from pipelines.storage.knowledge_base import open_knowledge_base
 from pipelines.storage.readers import read_batches
@@ -61,7 +61,7 @@ class Oracle:
         `max_length`: in tokens, 0 for the task's own.
         """
         kind = TASKS[name]
-        reading = Reading(format="lines" if kind.reads == "lines" else "document")
+        reading = Reading(format=kind.reads)
         batches = list(read_batches([whole(source) for source in discover([str(path)], reading)], reading))
 
         def open_task(words: Vocabulary, labels: Any) -> tuple[Any, ShardRecords]:
@@ -108,7 +108,7 @@ def score_oracle(oracle: Oracle, gold: Path) -> dict[str, float]:
 
     A bad example has no prediction.
     """
-    right = read_with(oracle.task.read_gold, gold)
+    right = read_gold(oracle.task.name, gold)
     submitted = oracle.task.write(oracle.predictions(oracle.records()))
     predictions = oracle.task.read_predictions(submitted)
     found = oracle.task.score(predictions, right)

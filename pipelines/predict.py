@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pipelines.quiet_keras  # noqa: F401  workers begin here
 from pipelines.engines.local import Local
 from pipelines.errors import EngineError, InputError
-from pipelines.examples import ShardRecords
+from pipelines.examples import ShardRecords, named
 from pipelines.installation import code_files, hash_of
 from pipelines.linking import parts_of_files
 from pipelines.run import run
@@ -26,6 +26,7 @@ from pipelines.scores import score_files
 from pipelines.storage.batches import Batch
 from pipelines.storage.commit import attempt
 from pipelines.storage.dead_letters import few_enough, gather_dead_letters, write_dead_letters
+from pipelines.storage.duplicates import by_id
 from pipelines.storage.manifest import (
     PARTS,
     SHARDS,
@@ -44,7 +45,7 @@ from pipelines.storage.shards import Shard
 from pipelines.storage.sources import Reading, discover
 from pipelines.storage.tables import read_run, write_runs
 from pipelines.trained_model import TrainedRun
-from pipelines.unlabelled import Unlabelled, nothing
+from pipelines.unlabelled import Unlabelled, first_of_each, nothing
 from pipelines.word_count import COUNTING
 from transforms.splits import Splits
 from transforms.tasks.model import Model
@@ -56,7 +57,7 @@ PREDICTIONS, SUBMISSION = "predictions.jsonl", "submission.json"
 BATCH_SIZE = 32
 _AT_ONCE = 64  # examples that are decoded together: a model's answers for all of them are held in memory
 _POSITION = [("source", pa.string()), ("offset", pa.int64()), ("number", pa.int32())]
-_SCHEMA = pa.schema([*_POSITION, ("prediction", pa.string())])
+_SCHEMA = pa.schema([("id", pa.string()), *_POSITION, ("prediction", pa.string())])  # without an id of its own: null
 _Key = tuple[str, tuple[str, ...]]  # id and texts of an example
 
 
@@ -86,10 +87,11 @@ class Predictions:
         model: Path,
         task: str,
         knowledge_base: Path | None = None,
+        max_document_bytes: int = 64 << 20,
         **more: Any,
     ) -> "Predictions":
         """The job of a run's folder and what is read with it; raises InputError where there is no such run."""
-        reading = Reading(format="lines" if TASKS[task].reads == "lines" else "document")
+        reading = Reading(format=TASKS[task].reads, max_document_bytes=max_document_bytes)
         trained = TrainedRun.open(model, task=task, knowledge_base=knowledge_base)
         return Predictions(tuple(inputs), directory, model, trained.fingerprint, task, reading, knowledge_base, **more)
 
@@ -138,10 +140,13 @@ class Predictions:
         rows = table["prediction"].to_pylist()
         contents = {
             PREDICTIONS: "".join(f"{row}\n" for row in rows).encode(),
-            SUBMISSION: TASKS[self.task].write([json.loads(row) for row in rows]),
+            SUBMISSION: TASKS[self.task].write(first_of_each(self.task, map(json.loads, rows))),
         }
         files = [self._part(f"{PARTS}/{fingerprint}.{name}", of, records=len(rows)) for name, of in contents.items()]
-        entry = Entry(fingerprint, tuple(files), {"records": len(rows)})
+        _, _, dead = by_id(table.drop_columns("prediction"))
+        letters = write_dead_letters(self.directory, f"{PARTS}/{fingerprint}.dead.jsonl", dead)
+        totals = {"records": len(rows), "dead_letters": len(dead)}
+        entry = Entry(fingerprint, tuple(files), totals, dead_letters=letters)
         write_entry(self.directory / PARTS, entry)
         return entry
 
@@ -162,8 +167,11 @@ class Predictions:
             totals.update(entry.totals)
         if totals["predictions"] != reduced[0].totals["records"]:
             raise EngineError(f"{self.directory}: runs and predictions differ in rows: start anew with --fresh")
+        totals["dead_letters"] += reduced[0].totals["dead_letters"]
+        totals["documents"] -= reduced[0].totals["dead_letters"]
         retract(self.directory)
-        dead_letters = gather_dead_letters(self.directory, mapped, totals=totals, limit=self.max_bad_records)
+        entries = [*mapped, *reduced]
+        dead_letters = gather_dead_letters(self.directory, entries, totals=totals, limit=self.max_bad_records)
         named = dict(zip((PREDICTIONS, SUBMISSION), reduced[0].files, strict=True))
         parts, listed = final_parts(self.directory, named)
         names = ("documents", "predictions", "tokens", "cut", "bytes", "dead_letters")
@@ -210,7 +218,7 @@ class ShardPredictions:
         self.opened = opened
         self.reader = ShardRecords(cast(Any, Unlabelled(opened.task)), opened.wordpiece, Splits(), replace_errors=False)
         self.totals = Counter(documents=0, predictions=0, tokens=0, cut=0)
-        self._rows: list[tuple[str, int, int, str]] = []
+        self._rows: list[tuple[str | None, str, int, int, str]] = []
 
     def add(self, batch: Batch) -> None:
         """Predicts the examples of a batch of inputs; every one gets a row, whatever is wrong with it."""
@@ -223,7 +231,8 @@ class ShardPredictions:
             self.totals["documents"] += row is not None
             self.totals["predictions"] += 1
             text = json.dumps(row or example.gold or nothing(self.opened.task.name, id=example.id), ensure_ascii=False)
-            self._rows.append((*batch.position(document), numbers[document], text))
+            own = example.id if not example.texts or example.named else ""
+            self._rows.append((own or None, *batch.position(document), numbers[document], text))
             numbers[document] += 1
 
     def _records(self, batch: Batch, found: Sequence[tuple[int, Example]]) -> dict[_Key, list[Record]]:
@@ -239,7 +248,7 @@ class ShardPredictions:
             try:
                 made[key] = list(self.opened.task.records(example, of_texts))
             except BadRecord as error:
-                self.reader.dead.append(batch.dead_letter(document, str(error)))
+                self.reader.dead.append(batch.dead_letter(document, f"{named(example)}{error}"))
                 continue
             self.totals["tokens"] += sum(len(record["ids"]) for record in made[key])
             self.totals["cut"] += is_cut(made[key], of_texts)

@@ -36,7 +36,17 @@ from pipelines.storage.manifest import (
     write_entry,
 )
 from pipelines.storage.readers import read_batches
-from pipelines.storage.record_tables import BY_KEY, by_key, encode_table, from_table, table_schema, to_table
+from pipelines.storage.record_tables import (
+    BY_KEY,
+    TOTALS,
+    Place,
+    by_key,
+    each_once,
+    encode_table,
+    from_table,
+    table_schema,
+    to_table,
+)
 from pipelines.storage.resume import Plan, drop_others, plan_job, written
 from pipelines.storage.shards import Shard
 from pipelines.storage.sources import Reading, discover
@@ -130,12 +140,15 @@ class Records:
         task, _ = self._open()
         runs = (table for entry in entries for table in read_run(self.directory, entry.files[partition]))
         table = pa.concat_tables([table_schema(held_schema(task)).empty_table(), *runs]).combine_chunks()
+        held, (table, dead, less) = len(table), each_once(table)
         name = f"{PARTS}/{fingerprint}.tfrecord"
         with attempt(self.directory / name) as file:
             for piece in frame(_counted(_in_order(task, table, self._labels(entries)), file)):
                 file.write(piece)
         part = File(name, file.sha256, file.size, file.records)
-        entry = Entry(fingerprint, (part,), {"records": part.records, "held": len(table)})
+        letters = write_dead_letters(self.directory, f"{PARTS}/{fingerprint}.dead.jsonl", dead)
+        totals = {"records": part.records, "held": held, **less}
+        entry = Entry(fingerprint, (part,), totals, dead_letters=letters)
         write_entry(self.directory / PARTS, entry)
         return entry
 
@@ -152,8 +165,11 @@ class Records:
         task, _ = self._open()
         if totals["records"] != sum(entry.totals["held"] for entry in reduced):
             raise EngineError(f"{self.directory}: runs and files differ in records: start anew with --fresh")
+        for entry in reduced:
+            totals.update({name: entry.totals[name] for name in TOTALS})
         retract(self.directory)
-        dead_letters = gather_dead_letters(self.directory, mapped, totals=totals, limit=self.max_bad_records)
+        entries = [*mapped, *reduced]
+        dead_letters = gather_dead_letters(self.directory, entries, totals=totals, limit=self.max_bad_records)
         named, splits = dict[str, File](), {}
         for split, numbers in self.splits.ranges.items():
             files = [reduced[number].files[0] for number in numbers]
@@ -219,7 +235,8 @@ def _in_order(task: Task, table: pa.Table, labels: Mapping[str, Sequence[str]]) 
         packed = task.packed(record for piece in by_key(table) for record in from_table(piece, held_schema(task)))
         while some := list(itertools.islice(packed, _PACKED_AT_ONCE)):
             numbers = range(len(some))
-            yield from encode_table(to_table(some, task.schema, keys=numbers, numbers=numbers), task.schema, labels)
+            made = to_table(some, task.schema, list(map(Place, numbers, numbers)))
+            yield from encode_table(made, task.schema, labels)
         return
     encoded = itertools.chain.from_iterable(_encoded(piece, task.schema, labels) for piece in by_key(table))
     for _, alike in itertools.groupby(encoded, lambda row: row[0]):

@@ -1,5 +1,6 @@
 """Scores of anybody's predictions against gold, both files as the organisers have them."""
 
+import contextlib
 import io
 import zipfile
 from collections.abc import Callable
@@ -8,8 +9,11 @@ from typing import Any
 
 from pipelines.console import count_of
 from pipelines.errors import InputError
+from transforms.tasks.relation_extraction import RelationExtraction
 from transforms.tasks.scores.relation_extraction import read_aliases
 from transforms.tasks.task import TASKS
+
+_SHOWN = 40  # characters of a text that names a row
 
 
 def score_files(
@@ -28,10 +32,15 @@ def score_files(
     the files has, which the rules pass over.
     """
     said, true = read_both(task, predictions, gold)
-    if missing := len(true.keys() - said.keys()):
-        tell(f"{predictions}: has nothing for {missing:,} of the {count_of(len(true), 'row')} of {gold}")
-    if others := len(said.keys() - true.keys()):
-        tell(f"{predictions}: has {count_of(others, 'row')}, of {len(said):,}, that {gold} does not have")
+    for path, rows in ((predictions, said), (gold, true)):
+        if again := _rows(path) - len(rows) if task == RelationExtraction.name else 0:
+            tell(f"{path}: {count_of(again, 'row')} with a text that stands there again: of each the last counts")
+    if missing := [row for row in true if row not in said]:
+        several = f"{len(missing):,} of the {count_of(len(true), 'row')} of {gold}"
+        tell(f"{predictions}: has nothing for {several}, as {_named(missing[0])}")
+    if others := [row for row in said if row not in true]:
+        several = f"{count_of(len(others), 'row')}, of {len(said):,},"
+        tell(f"{predictions}: has {several} that {gold} does not have, as {_named(others[0])}")
     more = {"aliases": read_with(read_aliases, aliases)} if aliases is not None else dict[str, Any]()
     if rules is not None:
         more["rules"] = rules
@@ -42,8 +51,42 @@ def score_files(
 def read_both(task: str, predictions: Path, gold: Path) -> tuple[Any, Any]:
     """Predictions and gold as the task scores them; raises InputError that names file and line."""
     kind = TASKS[task]
-    true = read_with(kind.read_gold, gold)  # first: what is wrong there may be so in predictions that follow it
+    # First: what is wrong in gold may be so in predictions that follow it.
+    true = read_gold(task, gold, instead=predictions)
     return read_with(lambda content: kind.read_predictions(_unpacked(content)), predictions), true
+
+
+def read_gold(task: str, gold: Path, *, instead: Path | None = None) -> Any:
+    """What a file says is right; raises InputError, also for one without a row, in which nothing could be right.
+
+    `instead`: a file that may have been named in its place.
+    """
+    read = TASKS[task].read_gold
+    try:
+        true = read_with(read, gold)
+    except InputError as error:
+        if instead is not None and _readable(read, instead):
+            raise InputError(f"{error}; but {instead} is of the task's format: name it second") from None
+        raise
+    if not true:
+        raise InputError(f"{gold}: no row in it, so there is nothing to score")
+    return true
+
+
+def _readable(read: Callable[[bytes], Any], path: Path) -> bool:
+    with contextlib.suppress(InputError):
+        return bool(read_with(read, path))
+    return False
+
+
+def _rows(path: Path) -> int:
+    return sum(bool(line.strip()) for line in _unpacked(path.read_bytes()).split(b"\n"))
+
+
+def _named(row: str | tuple[str, ...]) -> str:
+    """What names a row: its id, or its text; of entity linking its id and text."""
+    said = row if isinstance(row, str) else row[0]
+    return said if len(said) <= _SHOWN else f"{said[:_SHOWN]}…"
 
 
 def read_with(read: Callable[[bytes], Any], path: Path) -> Any:

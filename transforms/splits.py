@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 TRAIN = "train"
+TEST = "test"  # the split that may lack gold
 TRAIN_FILES_A_FILE = 8
 
 

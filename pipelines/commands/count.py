@@ -74,7 +74,7 @@ def count(
     reading = shared.reading_options(
         encoding=encoding,
         errors=errors,
-        format=format,
+        format=format.value,
         pattern=pattern,
         text_field=text_field,
         label_field=label_field,

@@ -39,7 +39,7 @@ def build(
     reading = shared.reading_options(
         encoding=encoding,
         errors=errors,
-        format=shared.FormatName.LINES,
+        format="lines",
         pattern=None,
         text_field="text",
         label_field="label",

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
+    from pipelines.storage import listing
     from pipelines.storage.sources import Reading
 
 MOST = (1 << 31) - 1  # what no count of things may be over: larger numbers end in errors of other libraries
@@ -73,7 +74,7 @@ def reading_options(
     *,
     encoding: str,
     errors: ErrorsName,
-    format: FormatName,
+    format: "listing.Format | Literal['auto']",
     pattern: Sequence[str] | None,
     text_field: str,
     label_field: str,
@@ -86,7 +87,7 @@ def reading_options(
     return Reading(
         encoding=check_encoding(encoding),
         errors=errors.value,
-        format=format.value,
+        format=format,
         patterns=tuple(pattern or PATTERNS),
         text_field=text_field,
         label_field=label_field,

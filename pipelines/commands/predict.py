@@ -23,6 +23,7 @@ def predict(
     engine_options: EngineOptions,
     kb: shared.KnowledgeBase = None,
     shard_bytes: shared.ShardBytes = "32MiB",
+    max_document_bytes: shared.MaxDocumentBytes = "64MiB",
     fresh: shared.Fresh = False,
     max_bad_records: shared.MaxBadRecords = "5%",
 ) -> None:
@@ -42,6 +43,7 @@ def predict(
         model=model.absolute(),  # workers may have another working directory
         task=task.value,
         knowledge_base=shared.knowledge_base(kb, task=task.value),
+        max_document_bytes=shared.parse_size(max_document_bytes, "--max-document-bytes"),
         shard_bytes=shared.parse_size(shard_bytes, "--shard-bytes"),
         max_bad_records=check_limit(max_bad_records),
     )

@@ -94,14 +94,13 @@ def records(
     reads = TASKS[task.value].reads
     if reads != "texts":
         if format is not shared.FormatName.AUTO:
-            raise UsageError(f"--format {format.value}: {task.value} is always read as JSON {reads}")
+            raise UsageError(f"--format {format.value}: {task.value} is always read as JSON, {reads}")
         if (text_field, label_field, id_field) != ("text", "label", "id"):
             raise UsageError(f"--text-field, --label-field, --id-field: {task.value} has the fields of its own format")
-        format = shared.FormatName.LINES if reads == "lines" else shared.FormatName.DOCUMENT
     reading = shared.reading_options(
         encoding=encoding,
         errors=errors,
-        format=format,
+        format=format.value if reads == "texts" else reads,
         pattern=pattern,
         text_field=text_field,
         label_field=label_field,

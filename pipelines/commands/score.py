@@ -94,7 +94,8 @@ def evaluate(
 ) -> None:
     """Score what a model predicts, or with --oracle what decoding makes of gold: the best that a model could do."""
     if oracle == (model is not None):
-        raise UsageError("what is to be evaluated? --model RUN, or --oracle")
+        which = "not both" if oracle else "one of the two"
+        raise UsageError(f"what is to be evaluated? --model RUN, or --oracle: {which}")
     kb = knowledge_base(kb, task=task.value)
     if model is not None:
         if (schema, vocab, max_length) != (None, None, None):
@@ -112,8 +113,9 @@ def evaluate(
     made = Oracle.of(task.value, file, schema=schema, vocabulary=vocab, knowledge_base=kb, max_length=max_length or 0)
     _tell({**score_oracle(made, file), "bad_records": len(made.dead)}, as_json)
     if not as_json:
+        unit = "paragraph" if made.task.reads == "paragraphs" else "byte"
         for letter in made.dead[:10]:
-            print(f"  {letter.source}, byte {letter.offset:,}: {letter.reason}")
+            print(f"  {letter.source}, {unit} {letter.offset:,}: {letter.reason}")
 
 
 def _tell(found: dict[str, Any], as_json: bool) -> None:

@@ -19,7 +19,7 @@ def read_documents(pieces: Iterable[Slice], reading: Reading, encoding: str) -> 
     data, ends, labels, places, dead = bytearray(), [0], [], [], []
     for piece in pieces:
         source = piece.source
-        content, problem = _document(source, reading.max_document_bytes)
+        content, problem = read_document(source, reading.max_document_bytes)
         if problem:
             dead.append(DeadLetter(source.place, 0, problem))
             continue
@@ -34,8 +34,8 @@ def read_documents(pieces: Iterable[Slice], reading: Reading, encoding: str) -> 
         yield Batch(data, np.array(ends), labels, places, [0] * len(labels), dead, encoding, strip_bom=True)
 
 
-def _document(source: Source, limit: int) -> tuple[bytes | bytearray, str]:
-    """The bytes of one document, or why there are none; no more than `limit` are held."""
+def read_document(source: Source, limit: int) -> tuple[bytes | bytearray, str]:
+    """The bytes of one file or member, or why there are none; no more than `limit` are held."""
     if source.problem:
         return b"", source.problem
     if source.size > limit:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
-Format = Literal["document", "lines", "tsv", "jsonl", "parquet", "pairs"]
+Format = Literal["document", "lines", "tsv", "jsonl", "parquet", "paragraphs", "pairs"]
 BLOCK = 1024
 _place = attrgetter("place")
 

@@ -7,6 +7,7 @@ from pipelines.errors import InputError
 from pipelines.storage.batches import Batch
 from pipelines.storage.documents import read_documents
 from pipelines.storage.lines import read_jsonl, read_lines, read_tsv
+from pipelines.storage.paragraphs import read_paragraphs
 from pipelines.storage.rows import read_parquet
 from pipelines.storage.shards import Slice
 from pipelines.storage.sources import Reading
@@ -16,6 +17,7 @@ _FORMATS: dict[str, Callable[[Slice, Reading], Iterator[Batch]]] = {
     "tsv": read_tsv,
     "jsonl": read_jsonl,
     "parquet": read_parquet,
+    "paragraphs": read_paragraphs,
 }
 
 

@@ -2,12 +2,14 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.storage.batches import DeadLetter
+from pipelines.storage.duplicates import by_id
 from transforms.tasks.record import Kind, Record, Schema
 from transforms.tfrecord import Feature, encode_example, encode_lists
 
@@ -19,14 +21,39 @@ _TYPES = {
     Kind.LABEL: pa.string(),
     Kind.LABELS: pa.list_(pa.string()),
 }
-KEYS = [("key", pa.uint64()), ("number", pa.int32())]
+KEYS = [
+    ("key", pa.uint64()),
+    ("number", pa.int32()),
+    ("named", pa.string()),
+    ("source", pa.string()),
+    ("offset", pa.int64()),
+    ("example", pa.int32()),
+    ("cut", pa.bool_()),
+]
 BY_KEY = [("key", "ascending"), ("id", "ascending"), ("number", "ascending")]
+TOTALS = ("documents", "tokens", "cut", "dead_letters")
 ROWS_AT_ONCE = 1 << 10  # what numbers take while they become messages is many times the table
 
 
-def to_table(records: Sequence[Record], schema: Schema, *, keys: Sequence[int], numbers: Sequence[int]) -> pa.Table:
-    """A row a record: its place in the order of the partition (`key`, `id`, `number`), and its features."""
-    columns = [pa.array(keys, pa.uint64()), pa.array(numbers, pa.int32())]
+class Place(NamedTuple):
+    """Where a record comes in its partition, by `key`, id and `number` (of the example's record), and of what it is.
+
+    `named`: the example's id, where the input gives one; with it where that stands, as dead letters tell it, and its
+    number there. `cut`: whether the example's records leave out the end of a text.
+    """
+
+    key: int
+    number: int
+    named: str | None = None
+    source: str | None = None
+    offset: int | None = None
+    example: int | None = None
+    cut: bool = False
+
+
+def to_table(records: Sequence[Record], schema: Schema, places: Sequence[Place]) -> pa.Table:
+    """A row a record: its place, and its features."""
+    columns = [pa.array([place[number] for place in places], kind) for number, (_, kind) in enumerate(KEYS)]
     columns += [_column([record[name] for record in records], kind) for name, kind in schema.items()]
     return pa.table(columns, schema=table_schema(schema))
 
@@ -43,6 +70,20 @@ def _column(values: Sequence[Any], kind: Kind) -> pa.Array:
     np.cumsum([len(value) for value in values], out=offsets[1:])
     flat = np.concatenate([np.empty(0, np.int32), *values], dtype=np.int32, casting="same_kind")
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
+
+
+def each_once(table: pa.Table) -> tuple[pa.Table, list[DeadLetter], dict[str, int]]:
+    """Records without those of examples whose id stands before, their dead letters, and what that adds to totals."""
+    columns = {"id": "named", **{name: name for name in ("source", "offset", "example")}}
+    _, later, dead = by_id(pa.table({name: table[of] for name, of in columns.items()}))
+    if not dead:
+        return table, [], dict.fromkeys(TOTALS, 0)
+    left_out, kept = table.take(pa.array(later)), np.ones(len(table), np.bool_)
+    kept[later] = False
+    tokens = len(pc.list_flatten(left_out["ids"]))
+    cut = pc.and_(left_out["cut"], pc.equal(left_out["number"], 0))
+    more = (-len(dead), -tokens, -(pc.sum(cut).as_py() or 0), len(dead))
+    return table.filter(pa.array(kept)), dead, dict(zip(TOTALS, more, strict=True))
 
 
 def by_key(table: pa.Table) -> Iterator[pa.Table]:

@@ -83,8 +83,10 @@ def whole(source: Source) -> Slice:
 
 
 def splittable(source: Source) -> bool:
-    """Whether a byte range can be read alone: row groups, or plain lines where byte `\\n` ends a line."""
-    return source.format != "document" and not source.compression and not source.wide
+    """Whether a range can be read alone: row groups, paragraphs of a file, or plain lines where byte `\\n` ends one."""
+    if source.format in ("document", "paragraphs"):
+        return source.format == "paragraphs" and source.member is None
+    return not source.compression and not source.wide
 
 
 def without(source: Source, taken: Sequence[tuple[int, int]]) -> list[Slice]:

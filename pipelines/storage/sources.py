@@ -66,7 +66,8 @@ def check_encoding(encoding: str) -> str:
 def _some(given: str, reading: Reading) -> Iterator[Source]:
     source = None
     for source in in_order(_listings(given, reading)):
-        yield source
+        # Files below a folder and members of an archive are not named one by one, nor is what they hold.
+        yield source._replace(format="paragraphs") if reading.format == "paragraphs" else source
     if source is None:
         raise InputError(
             f"{given}: no document there; directories are searched for {', '.join(reading.patterns)} (--pattern)"
@@ -176,7 +177,7 @@ def _file_sources(path: str, name: str, size: int, version: str, reading: Readin
     source = Source(path, label_of(stem or name), size, version, chosen, reading.encoding, compression)
     if chosen == "parquet":
         source = source._replace(encoding="utf-8")
-    elif reading.encoding == "auto" and chosen != "document":
+    elif reading.encoding == "auto" and chosen not in ("document", "paragraphs"):
         source = source._replace(encoding=_probe(source))
     yield source
 

@@ -96,7 +96,7 @@ def records_of(folder: Path, name: str, *, max_length: int = 64, **splits: Seque
     known = made_base(folder) if name == "entity-linking" else None
     inputs = [(split, str(write_lines(folder / f"{split}.json", rows))) for split, rows in splits.items()]
     options = TaskOptions(name, vocabulary, schema, max_length, knowledge_base=known)
-    reading = Reading(format="lines" if TASKS[name].reads == "lines" else "document")
+    reading = Reading(format=TASKS[name].reads)
     made(Records(tuple(inputs), folder / "records", options, reading, Splits(named=tuple(splits), files=1)))
     return DataSet.open(str(folder / "records"))
 

@@ -35,6 +35,7 @@ from tests.pipelines.made_records import (
 )
 from transforms.splits import Splits
 from transforms.tasks.record import Record
+from transforms.tasks.task import TASKS
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 COUNT = 31
@@ -253,7 +254,7 @@ def test_batches_of_tasks_that_extract(tmp_path: Path, name: str) -> None:
     schemas = {"relation-extraction": PREDICATES, "event-extraction": EVENT_TYPES}
     schema = write_lines(tmp_path / "schema.json", schemas[name]) if name in schemas else None
     source = write_lines(tmp_path / "a.json", [rows[name]])
-    reading = Reading(format="document" if name == "reading-comprehension" else "lines")
+    reading = Reading(format=TASKS[name].reads)
     options = task_options(tmp_path, name, schema=schema, max_length=64)
     made(Records((("", str(source)),), tmp_path / "out", options, reading, Splits(files=1)))
     opened = DataSet.open(str(tmp_path / "out"))

@@ -31,7 +31,7 @@ from tests.pipelines.made_records import (
 )
 from transforms.splits import Splits
 
-SPLITS = Splits((("train", 0.5), ("dev", 0.5)), named=("held",), files=2)
+SPLITS = Splits((("train", 0.5), ("dev", 0.5)), named=("test",), files=2)
 
 
 def made_of(
@@ -77,7 +77,7 @@ def test_records_go_to_their_files_in_order(tmp_path: Path) -> None:
 
 def test_what_is_named_for_a_split_goes_there(tmp_path: Path) -> None:
     source = write_labelled(tmp_path / "a.tsv", [("甲", f"第{number}") for number in range(9)])
-    found = made_of(tmp_path, "text-classification", source, Reading(), split="held")
+    found = made_of(tmp_path, "text-classification", source, Reading(), split="test")
     assert sum(len(table) for table in found.table(0)) == 9
     assert all(found.table(file) == [] for file in range(1, 5))
 
@@ -94,7 +94,7 @@ def test_texts_that_are_cut_are_counted(tmp_path: Path) -> None:
         content = {"data": [{"paragraphs": [{"context": f"{'上海' * 99}北京大学", "qas": qas}]}]}
         (tmp_path / "a.json").write_text(json.dumps(content))
         found = made_of(
-            tmp_path, "reading-comprehension", tmp_path / "a.json", Reading(format="document"), max_length=40
+            tmp_path, "reading-comprehension", tmp_path / "a.json", Reading(format="paragraphs"), max_length=40
         )
         assert (found.dead, found.totals["cut"]) == ([], cut)
         assert found.totals["records"] > 3
@@ -103,7 +103,7 @@ def test_texts_that_are_cut_are_counted(tmp_path: Path) -> None:
 def test_windows_of_a_question_are_numbered(tmp_path: Path) -> None:
     context = "".join(f"北京有{'大学' * 4}，上海在{number}。" for number in range(30))
     (tmp_path / "a.json").write_text(json.dumps({"data": [{"paragraphs": [{"context": context, "qas": [QUESTION]}]}]}))
-    reading = Reading(format="document")
+    reading = Reading(format="paragraphs")
     found = made_of(tmp_path, "reading-comprehension", tmp_path / "a.json", reading, max_length=120, stride=30)
     rows = sorted(rows_of(found), key=lambda row: row["window"])
     assert [row["window"] for row in rows] == list(range(len(rows)))
@@ -122,11 +122,14 @@ def test_questions_about_one_context_go_into_one_split(tmp_path: Path) -> None:
         for number in range(1, 9)
     ]
     (tmp_path / "a.json").write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
-    found = made_of(tmp_path, "reading-comprehension", tmp_path / "a.json", Reading(format="document"))
+    found = made_of(tmp_path, "reading-comprehension", tmp_path / "a.json", Reading(format="paragraphs"))
     files = {(row["context"], file) for file in range(5) for table in found.table(file) for row in table.to_pylist()}
     assert found.totals["records"] == 72
-    assert len(files) == 8
-    assert len({file for _, file in files}) > 1
+    split_of = {file: split for split, files in SPLITS.ranges.items() for file in files}
+    of_context = {context: {split_of[file] for of, file in files if of == context} for context, _ in files}
+    assert {len(splits) for splits in of_context.values()} == {1}
+    assert len(files) > 8  # in a split questions are spread over files, each by its id
+    assert len(set.union(*of_context.values())) > 1
 
 
 def test_bad_examples_of_a_document_are_dead_letters_and_good_ones_stay(tmp_path: Path) -> None:
@@ -134,11 +137,11 @@ def test_bad_examples_of_a_document_are_dead_letters_and_good_ones_stay(tmp_path
     paragraph = READING["data"][0]["paragraphs"][0]
     articles = [{"paragraphs": [{**paragraph, "qas": questions}, {"context": "北京"}]}]
     (tmp_path / "a.json").write_text(json.dumps({"data": articles}))
-    found = made_of(tmp_path, "reading-comprehension", tmp_path / "a.json", Reading(format="document"))
+    found = made_of(tmp_path, "reading-comprehension", tmp_path / "a.json", Reading(format="paragraphs"))
     assert [row["id"] for row in rows_of(found)] == ["q1"]
     assert sorted(reason for _, reason in reasons(found.dead)) == [
-        "data, item 0, paragraph 0: a question without field 'id'",
-        "data, item 0, paragraph 1: field 'qas' is missing or no list",
+        "field 'qas' is missing",
+        "qas, item 2: a question without field 'id'",
         "question q2: answer '标题' does not stand in the context",
     ]
 
@@ -156,10 +159,10 @@ def test_reasons_and_places_of_bad_lines(tmp_path: Path) -> None:
     dead = dict(reasons(found.dead))
     assert sorted(dead) == starts[1:-1]
     assert dead[starts[1]].startswith("not JSON: ")
-    assert dead[starts[2]] == "field 'text' is missing or no str"
+    assert dead[starts[2]] == "field 'text' is a number, not text"
     assert dead[starts[3]] == "field 'text' is empty"
     assert dead[starts[5]] == "predicates: '首都_@value' is not in the schema"
-    assert dead[starts[6]] == "not a JSON object but list"
+    assert dead[starts[6]] == "not a JSON object but a list"
     assert (found.totals["documents"], found.totals["records"]) == (2, 2)
     assert {letter.source for letter in found.dead} == {str(tmp_path / "a.json")}
 
@@ -182,24 +185,40 @@ def test_bytes_that_do_not_decode_may_be_replaced(tmp_path: Path) -> None:
         ("entity-linking", LINKED, "mention_data"),
     ],
 )
-def test_a_row_without_gold_is_bad_in_training_only(tmp_path: Path, name: str, row: dict[str, Any], field: str) -> None:
+def test_a_row_without_gold_is_good_in_split_test_only(
+    tmp_path: Path, name: str, row: dict[str, Any], field: str
+) -> None:
     source = write_lines(tmp_path / "a.json", [row, {**row, field: []}, {**row, field: None}])
     schema = schema_of(tmp_path, name)
-    assert len(rows_of(made_of(tmp_path, name, source, split="held", schema=schema))) == 3
-    found = made_of(tmp_path, name, source, split="train", schema=schema)
-    assert len(rows_of(found)) == 2
-    ((offset, reason),) = reasons(found.dead)
-    assert offset > 0
-    assert reason == f"field {field!r} is missing: training needs gold; else name it test=FILE"
+    assert len(rows_of(made_of(tmp_path, name, source, split="test", schema=schema))) == 3
+    for split in ("train", "dev"):
+        found = made_of(tmp_path, name, source, split=split, schema=schema)
+        assert len(rows_of(found)) == 2
+        ((offset, reason),) = reasons(found.dead)
+        assert offset > 0
+        assert reason.endswith(f"field {field!r} is missing: split {split} needs gold; else name it test=FILE")
+        named = row.get("id", row.get("text_id"))
+        assert reason.startswith("field" if named is None else f"id {named}: ")
 
 
-def test_a_question_without_answers_is_bad_in_training_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+@pytest.mark.parametrize("name", ["relation-extraction", "event-extraction", "entity-linking"])
+def test_a_row_of_another_task_is_bad_in_every_split(tmp_path: Path, name: str, split: str) -> None:
+    rows = {"relation-extraction": RELATION, "event-extraction": EVENT, "entity-linking": LINKED}
+    source = write_lines(tmp_path / "a.json", list(rows.values()))
+    found = made_of(tmp_path, name, source, split=split, schema=schema_of(tmp_path, name))
+    assert [row["text"] for row in rows_of(found)] == [rows[name]["text"]]
+    assert all("a row of " in reason for _, reason in reasons(found.dead))
+    assert len(found.dead) == 2
+
+
+def test_a_question_without_answers_is_good_in_split_test_only(tmp_path: Path) -> None:
     paragraph = READING["data"][0]["paragraphs"][0]
     asked = [{**QUESTION, "id": "q2", "answers": []}, {"id": "q3", "question": "大学"}, QUESTION]
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"data": [{"paragraphs": [{**paragraph, "qas": asked}]}]}))
-    reading = Reading(format="document")
-    for split, ids in (("held", ["q1", "q2", "q3"]), ("train", ["q1", "q2"])):
+    reading = Reading(format="paragraphs")
+    for split, ids in (("test", ["q1", "q2", "q3"]), ("train", ["q1", "q2"])):
         found = made_of(tmp_path, "reading-comprehension", path, reading, split=split)
         assert sorted(row["id"] for row in rows_of(found)) == ids
         assert len(found.dead) == 3 - len(ids)
@@ -234,7 +253,7 @@ def test_half_an_answer_is_a_dead_letter(tmp_path: Path) -> None:
     question = {**QUESTION, "answers": [{"text": "北京"}, {"text": HALF}]}
     paragraph = {**READING["data"][0]["paragraphs"][0], "qas": [question]}
     (tmp_path / "a.json").write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}))
-    found = made_of(tmp_path, "reading-comprehension", tmp_path / "a.json", Reading(format="document"))
+    found = made_of(tmp_path, "reading-comprehension", tmp_path / "a.json", Reading(format="paragraphs"))
     assert reasons(found.dead) == [(0, "question q1: field 'text': character 0 is half of a surrogate pair, no text")]
 
 

@@ -51,7 +51,7 @@ def written(folder: Path, name: str) -> Path:
     schema = write_lines(folder / "s.json", schemas[name]) if name in schemas else None
     source, reading = folder / "in.json", LINES
     if name == "reading-comprehension":
-        reading = Reading(format="document")
+        reading = Reading(format="paragraphs")
     elif name == "masked-language-model":
         source = folder / "in.txt"
     elif name == "text-classification":

@@ -15,6 +15,7 @@ from pipelines.storage.knowledge_base import knowledge_base_hash, open_knowledge
 from pipelines.storage.manifest import SHARDS, verify
 from tests.pipelines.command import dead_letters, hanmill, manifest
 from tests.pipelines.made_records import write_lines
+from transforms.knowledge_base import ARRAYS
 from transforms.knowledge_base_building import made_of, read_entity
 from transforms.tasks.entity_linking_candidates import Candidates
 
@@ -30,8 +31,8 @@ def kb_data(folder: Path, *rows: Any, name: str = "kb_data") -> Path:
     return write_lines(folder / name, [*ENTITIES, *rows])
 
 
-def build(out: Path, *inputs: Path, workers: int = 1, **options: Any) -> Outcome:
-    return run(BuildKnowledgeBase(tuple(map(str, inputs)), out, **options), engine=Local(workers))
+def build(out: Path, *inputs: Path, workers: int = 1, fresh: bool = False, **options: Any) -> Outcome:
+    return run(BuildKnowledgeBase(tuple(map(str, inputs)), out, **options), engine=Local(workers), fresh=fresh)
 
 
 def test_what_was_read_is_there(tmp_path: Path) -> None:
@@ -103,11 +104,11 @@ def test_bad_lines_and_ids_that_stand_twice(tmp_path: Path) -> None:
     source = kb_data(tmp_path, again, {"subject_id": "9"}, "甲", again)
     build(tmp_path / "kb", source, max_bad_records="60%")
     size = [len(line) + 1 for line in source.read_bytes().split(b"\n")]
-    first = f"subject_id '7' stands before, in {source} at byte {size[0]:,}"
+    first = f"id '7' stands before: {source}, offset {size[0]:,}"
     assert dead_letters(tmp_path / "kb") == [
         {"source": str(source), "offset": sum(size[:3]), "reason": first},
-        {"source": str(source), "offset": sum(size[:4]), "reason": "field 'subject' is missing or no str"},
-        {"source": str(source), "offset": sum(size[:5]), "reason": "not a JSON object but str"},
+        {"source": str(source), "offset": sum(size[:4]), "reason": "field 'subject' is missing"},
+        {"source": str(source), "offset": sum(size[:5]), "reason": "not a JSON object but text"},
         {"source": str(source), "offset": sum(size[:6]), "reason": first},
     ]
     totals = manifest(tmp_path / "kb")["totals"]
@@ -120,19 +121,34 @@ def test_bad_lines_and_ids_that_stand_twice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "\n\n"])
 def test_nothing_is_no_knowledge_base(tmp_path: Path, content: str) -> None:
+    """What was there before is left as it was."""
+    build(tmp_path / "kb", kb_data(tmp_path))
     (tmp_path / "kb_data").write_text(content)
-    with pytest.raises(InputError, match="kb_data: no entity in it"):
-        build(tmp_path / "kb", tmp_path / "kb_data")
+    for out in (tmp_path / "kb", tmp_path / "new"):
+        with pytest.raises(InputError, match="kb_data: no entity in it"):
+            build(out, tmp_path / "kb_data")
+    assert verify(tmp_path / "kb") == []
 
 
 def test_what_is_no_knowledge_base_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no finished knowledge base there: run hanmill kb build"):
         open_knowledge_base(tmp_path)
+
+
+@pytest.mark.parametrize("name", [*ARRAYS, "gone"])
+def test_damage_is_found_in_every_array(tmp_path: Path, name: str) -> None:
+    """Arrays that are whole but for their numbers would give other predictions."""
     build(tmp_path / "kb", kb_data(tmp_path))
-    (tmp_path / "kb" / "ids.npy").write_bytes(b"")
-    with pytest.raises(InputError, match=r"not as manifest.json says .*run hanmill kb build again"):
+    path = tmp_path / "kb" / f"{'nodes' if name == 'gone' else name}.npy"
+    content = path.read_bytes()
+    path.unlink()
+    if name != "gone":
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(InputError, match=rf"{path}: missing or damaged: .* hanmill kb build --fresh"):
         open_knowledge_base(tmp_path / "kb")
-    assert any("ids.npy" in problem for problem in verify(tmp_path / "kb"))
+    assert any(path.name in problem for problem in verify(tmp_path / "kb"))
+    build(tmp_path / "kb", tmp_path / "kb_data", fresh=True)
+    assert open_knowledge_base(tmp_path / "kb").find(["北京"]) >= 0
 
 
 def test_the_command(tmp_path: Path) -> None:

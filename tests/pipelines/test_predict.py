@@ -70,18 +70,45 @@ def test_what_is_bad_has_a_dead_letter_and_its_place(runs: dict[str, Path], tmp_
     assert (
         predict("event-extraction", runs["event-extraction"], tmp_path / "out", path).code == BadRecordsError.exit_code
     )
-    result = predict("event-extraction", runs["event-extraction"], tmp_path / "out", path, max_bad_records="3")
+    result = predict("event-extraction", runs["event-extraction"], tmp_path / "out", path, max_bad_records="4")
     assert result.code == 0, result.err
     found = rows(tmp_path / "out")
     assert [row["id"] for row in found] == ["g0", "empty", "g1", "none", "g9", "g2", "g2"]
-    assert found[1] == {"id": "empty", "text": "", "event_list": []}
+    assert found[1] == {"id": "empty", "event_list": []}
     assert found[0]["event_list"] == found[4]["event_list"]
     assert found[5] == found[6]
     totals = json.loads((tmp_path / "out/manifest.json").read_text())["totals"]
-    assert (totals["documents"], totals["predictions"], totals["dead_letters"]) == (5, 7, 3)
+    assert (totals["documents"], totals["predictions"], totals["dead_letters"]) == (4, 7, 4)
     reasons = [json.loads(line)["reason"] for line in (tmp_path / "out/dead_letters.jsonl").read_text().splitlines()]
-    assert reasons[:2] == ["field 'text' is empty", "field 'text' is missing or no str"]
-    assert reasons[2].startswith("not JSON")
+    assert reasons[:2] == ["id empty: field 'text' is empty", "id none: field 'text' is missing"]
+    assert reasons[2].startswith("id 'g2' stands before: ")
+    assert reasons[3].startswith("not JSON")
+    submitted = (tmp_path / "out/submission.json").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in submitted] == ["g0", "empty", "g1", "none", "g9", "g2"]
+
+
+def test_of_two_questions_with_one_id_the_first_is_submitted(runs: dict[str, Path], tmp_path: Path) -> None:
+    name = "reading-comprehension"
+    first, second = (rows_of(name, 1, seed=seed)[0]["data"][0]["paragraphs"][0] for seed in (2, 3))
+    second["qas"][0]["id"] = first["qas"][0]["id"]
+    path = write_lines(tmp_path / "twice.json", [{"data": [{"paragraphs": [first, second]}]}])
+    assert predict(name, runs[name], tmp_path / "out", path, max_bad_records="0").code == BadRecordsError.exit_code
+    assert predict(name, runs[name], tmp_path / "out", path, max_bad_records="1").code == 0
+    found = rows(tmp_path / "out")
+    assert len(found) == 2
+    assert json.loads((tmp_path / "out/submission.json").read_text()) == {found[0]["id"]: found[0]["answer"]}
+    (letter,) = map(json.loads, (tmp_path / "out/dead_letters.jsonl").read_text().splitlines())
+    assert (letter["offset"], letter["reason"]) == (1, f"id {found[0]['id']!r} stands before: {path}, offset 0")
+
+
+def test_a_file_of_questions_is_cut_in_shards(runs: dict[str, Path], tmp_path: Path) -> None:
+    name = "reading-comprehension"
+    path = write_lines(tmp_path / "many.json", rows_of(name, 9, seed=4))
+    for shard_bytes in ("1GiB", "300"):
+        out = tmp_path / shard_bytes
+        assert predict(name, runs[name], out, path, shard_bytes=shard_bytes).code == 0
+    assert len(list((tmp_path / "300/_shards").glob("*.arrow"))) > 5
+    assert (tmp_path / "300/predictions.jsonl").read_bytes() == (tmp_path / "1GiB/predictions.jsonl").read_bytes()
 
 
 def test_texts_that_are_cut_are_told(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -295,11 +295,25 @@ def test_fresh_replaces_another_task(tmp_path: Path) -> None:
     assert {"schema.json", "event_types.labels.txt", "argument_roles.labels.txt"} < bytes_of(tmp_path / "out").keys()
 
 
-def test_two_records_with_one_id_stand_in_the_order_of_their_content(tmp_path: Path) -> None:
+def test_copies_of_a_text_without_an_id_stand_in_the_order_of_their_content(tmp_path: Path) -> None:
     """However they come: the first of two shards may be read last."""
     schema = write_lines(tmp_path / "event_schema.json", EVENT_TYPES)
     options = task_options(tmp_path, "event-extraction", schema=schema)
-    events = [{**EVENT, "text": f"大学生在北京发了{character}"} for character in "甲乙丙丁"]
+    whole = EVENT["event_list"][0]
+    places = [(6, 4), (11, 4), (6, 12), (11, 12)]
+    events = [
+        {
+            "text": f"{EVENT['text']}。发北京",
+            "event_list": [
+                {
+                    **whole,
+                    "trigger_start_index": trigger,
+                    "arguments": [{**whole["arguments"][0], "argument_start_index": argument}],
+                }
+            ],
+        }
+        for trigger, argument in places
+    ]
     made_of = []
     for number, order in enumerate(itertools.islice(itertools.permutations(events), 0, 24, 7)):
         folder = tmp_path / str(number)
@@ -310,8 +324,9 @@ def test_two_records_with_one_id_stand_in_the_order_of_their_content(tmp_path: P
         made_of.append((folder / "out/event_extraction_train.tfrecord-00000-of-00001").read_bytes())
     assert len(made_of) == 4
     assert {*made_of} == {made_of[0]}
-    found = [record["text"][-1] for record in DataSet.open(str(tmp_path / "0/out")).records("train")]
-    assert sorted(found) == sorted("甲乙丙丁")
+    records = DataSet.open(str(tmp_path / "0/out")).records("train")
+    found = [(int(record["trigger_begins"][0]), int(record["argument_begins"][0])) for record in records]
+    assert sorted(found) == sorted(places)
 
 
 def test_copies_of_a_text_stay_in_one_split(tmp_path: Path) -> None:

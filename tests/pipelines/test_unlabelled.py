@@ -5,16 +5,19 @@ from typing import Any
 
 import pytest
 
-from pipelines.unlabelled import GOLD, Unlabelled, nothing
+from pipelines.unlabelled import Unlabelled, first_of_each, nothing
 from tests.pipelines.made_records import EVENT, LINKED, READING, RELATION
+from transforms.tasks.json_input import GOLD
 from transforms.tasks.record import BadRecord, Example
 from transforms.tasks.task import TASKS
 from transforms.vocabulary import SPECIAL_TOKENS, Vocabulary
 
 ROWS: dict[str, Any] = {
-    "reading-comprehension": READING, "relation-extraction": RELATION, "event-extraction": EVENT,
+    "reading-comprehension": READING["data"][0]["paragraphs"][0],
+    "relation-extraction": RELATION,
+    "event-extraction": EVENT,
     "entity-linking": LINKED,
-}  # fmt: skip
+}
 
 
 def examples(name: str, row: Any) -> list[Example | BadRecord]:
@@ -38,7 +41,7 @@ def test_gold_may_be_missing_or_wrong(name: str, gold: Any) -> None:
     assert isinstance(wanted[0], Example)
     assert wanted[0].gold is None
     assert examples(name, ROWS[name]) == wanted
-    of = bare["data"][0]["paragraphs"][0]["qas"][0] if name == "reading-comprehension" else bare
+    of = bare["qas"][0] if name == "reading-comprehension" else bare
     of[GOLD[name]] = gold
     assert examples(name, bare) == wanted
 
@@ -56,7 +59,24 @@ def test_what_is_wrong_with_a_row_that_has_a_name_leaves_its_place(row: Any, id:
     error, example = examples("event-extraction", row)
     assert isinstance(error, BadRecord)
     assert isinstance(example, Example)
-    assert (example.texts, example.gold) == ((), {"id": id, "text": text, "event_list": []})
+    said = {} if id else {"text": text}
+    assert (example.texts, example.gold) == ((), {"id": id, **said, "event_list": []})
+
+
+def test_a_row_of_another_task_is_bad_and_one_of_several_is_not() -> None:
+    error, example = examples("event-extraction", {"id": "e1", "text": "中国", "spo_list": []})
+    assert str(error) == "id e1: field 'spo_list' and no 'event_list': a row of relation-extraction"
+    assert isinstance(example, Example)
+    (example,) = examples("event-extraction", {"id": "e1", "text": "中国", "spo_list": [], "event_list": 5})
+    assert isinstance(example, Example)
+    assert example.texts == ("中国",)
+
+
+def test_of_predictions_with_one_id_the_first_is_taken() -> None:
+    rows = [nothing("entity-linking", id=id, text=text) for id, text in (("7", "甲"), ("8", "甲"), ("7", "乙"))]
+    assert first_of_each("entity-linking", rows) == rows[:2]
+    rows = [nothing("event-extraction", text=text) for text in "甲乙甲"]
+    assert first_of_each("event-extraction", rows) == rows[:2]
 
 
 def test_a_row_of_entity_linking_is_named_by_its_text_id() -> None:
@@ -74,6 +94,7 @@ def test_what_has_no_name_is_bad_alone(row: Any) -> None:
 def test_nothing_can_be_scored() -> None:
     for name, gold in ROWS.items():
         task = TASKS[name]
+        whole = READING if name == "reading-comprehension" else gold
         row = nothing(name, id="q1", text=str(gold.get("text", "")))
         said = task.read_predictions(task.write([row]))
-        assert task.score(said, task.read_gold(json.dumps(gold).encode()))["f1"] == 0
+        assert task.score(said, task.read_gold(json.dumps(whole).encode()))["f1"] == 0

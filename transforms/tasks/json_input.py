@@ -1,31 +1,75 @@
 """JSON as the organisers of competitions give it: an object a line, or one document."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from transforms.tasks.record import BadRecord, Example, content_id
 
+# The field in which each task's gold is.
+GOLD: Mapping[str, str] = {
+    "reading-comprehension": "answers",
+    "relation-extraction": "spo_list",
+    "event-extraction": "event_list",
+    "entity-linking": "mention_data",
+}
+_TYPES = {str: "text", list: "a list", dict: "an object", bool: "true or false", type(None): "null"}
 
-def json_object(text: str) -> dict[str, Any]:
-    """A JSON object; raises BadRecord for anything else.
+
+def json_object(text: str, *, each_once: bool = False) -> dict[str, Any]:
+    """A JSON object; raises BadRecord for anything else. `each_once`: also for one that has a name twice.
 
     >>> json_object('{"text": "中国"}')
     {'text': '中国'}
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_each_once if each_once else None)
+    except json.JSONDecodeError as error:
+        line = f"line {error.lineno}, " if "\n" in text else ""  # else the text is itself a line of a file
+        raise BadRecord(f"not JSON: {error.msg} at {line}character {error.colno}") from None
+    except BadRecord:
+        raise
     except (ValueError, RecursionError) as error:
         raise BadRecord(f"not JSON: {error}") from None
     if not isinstance(value, dict):
-        raise BadRecord(f"not a JSON object but {type(value).__name__}")
+        raise BadRecord(f"not a JSON object but {_type(value)}")
     return value
+
+
+def _each_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise BadRecord(f"{next(name for name in names if names.count(name) > 1)} stands there twice")
+    return found
+
+
+def utf8(content: bytes) -> str:
+    """The text of a file, without a byte order mark; raises BadRecord that names the line that is not UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BadRecord(f"line {line}: not UTF-8 ({error.reason}): save the file as UTF-8") from None
 
 
 def one_text(row: Any, *, id: str, gold: str) -> Example:
     """The example of an object with a text, an id if it has one, and a list that is its gold; raises BadRecord."""
-    said, items = text_field(row, "text"), gold_field(row, gold)
-    return Example(id_field(row, id) or content_id(said), (said,), items, missing=gold if items is None else "")
+    name = id_field(row, id)
+    of = f"id {name}: " if name else ""
+    check_own(row, gold, of=of)
+    said, items = text_field(row, "text", of=of), gold_field(row, gold, of=of)
+    return Example(name or content_id(said), (said,), items, missing=gold if items is None else "")
+
+
+def check_own(row: Any, gold: str, *, of: str = "") -> None:
+    """Raises BadRecord for an object that has the gold of another task and not this one's, `gold`, even as null.
+
+    Without gold a row is one of a test set, in which nothing but a text would be looked at.
+    """
+    if gold not in row and (others := {task: name for task, name in GOLD.items() if name in row}):
+        task, name = others.popitem()
+        raise BadRecord(f"{of}field {name!r} and no {gold!r}: a row of {task}")
 
 
 def json_lines(content: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -34,12 +78,31 @@ def json_lines(content: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
     >>> list(json_lines(b'{"role": "a"}'))
     [('line 1: ', {'role': 'a'})]
     """
-    for number, line in enumerate(content.decode("utf-8-sig").split("\n"), 1):
+    for number, line in enumerate(utf8(content).split("\n"), 1):
         if line.strip():
             try:
                 yield f"line {number}: ", json_object(line)
             except BadRecord as error:
                 raise BadRecord(f"line {number}: {error}") from None
+
+
+def paragraphs(document: Any) -> Iterator[tuple[str, Any]]:
+    """The paragraphs of a document in SQuAD's format, each behind its place as messages name it.
+
+    In the place of a bad article comes its BadRecord, without a place; raises BadRecord where there are no articles.
+
+    >>> list(paragraphs({"data": [{"paragraphs": [{"context": "中国"}]}]}))
+    [('data, item 0, paragraph 0: ', {'context': '中国'})]
+    """
+    check_own(document, "data")
+    for number, article in enumerate(field(document, "data", list)):
+        try:
+            of_article = field(article, "paragraphs", list, of=f"data, item {number}: ")
+        except BadRecord as error:
+            yield "", error
+            continue
+        for place, paragraph in enumerate(of_article):
+            yield f"data, item {number}, paragraph {place}: ", paragraph
 
 
 def write_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
@@ -52,11 +115,19 @@ def write_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def field(row: Any, name: str, kind: type, *, of: str = "") -> Any:
-    """A field of an object; raises BadRecord if it is missing or of another type."""
-    value = _value(row, name)
-    if not isinstance(value, kind):
-        raise BadRecord(f"{of}field {name!r} is missing or no {kind.__name__}")
-    return value
+    """A field of an object; raises BadRecord if it is missing or of another type.
+
+    >>> field({"text": 5}, "text", str, of="line 1: ")
+    Traceback (most recent call last):
+    transforms.tasks.record.BadRecord: line 1: field 'text' is a number, not text
+    """
+    if not isinstance(row, dict):
+        raise BadRecord(f"{of}{_type(row)}, not an object with field {name!r}")
+    if name not in row:
+        raise BadRecord(f"{of}field {name!r} is missing")
+    if not isinstance(row[name], kind):
+        raise BadRecord(f"{of}field {name!r} is {_type(row[name])}, not {_TYPES[kind]}")
+    return row[name]
 
 
 def text_field(row: Any, name: str, *, of: str = "") -> str:
@@ -101,3 +172,8 @@ def offset_field(row: Any, name: str, *, of: str = "") -> int:
 
 def _value(row: Any, name: str) -> Any:
     return row.get(name) if isinstance(row, dict) else None
+
+
+def _type(value: Any) -> str:
+    """What JSON calls a value."""
+    return _TYPES.get(type(value), "a number")

@@ -38,7 +38,7 @@ class ReadingComprehension:
     stride: int | None = None
 
     name: ClassVar[str] = "reading-comprehension"
-    reads: ClassVar[str] = "documents"
+    reads: ClassVar[str] = "paragraphs"
     default_length: ClassVar[int] = 512
     schema: ClassVar[Schema] = {
         "id": Kind.TEXT,
@@ -62,25 +62,14 @@ class ReadingComprehension:
             )
 
     def examples(self, text: str, label: str) -> Iterator[Example | BadRecord]:
-        """The questions of a document."""
-        for number, article in enumerate(field(json_object(text), "data", list)):
+        """The questions of a paragraph."""
+        paragraph = json_object(text)
+        context = text_field(paragraph, "context")
+        for number, question in enumerate(field(paragraph, "qas", list)):
             try:
-                paragraphs = field(article, "paragraphs", list, of=f"data, item {number}: ")
+                yield _example(question, context, of=f"qas, item {number}: ")
             except BadRecord as error:
                 yield error
-                continue
-            for place, paragraph in enumerate(paragraphs):
-                of = f"data, item {number}, paragraph {place}: "
-                try:
-                    context, questions = text_field(paragraph, "context", of=of), field(paragraph, "qas", list, of=of)
-                except BadRecord as error:
-                    yield error
-                    continue
-                for question in questions:
-                    try:
-                        yield _example(question, context, of=of)
-                    except BadRecord as error:
-                        yield error
 
     def records(self, example: Example, tokens: Sequence[Tokens]) -> Iterator[Record]:
         """A record for each window."""

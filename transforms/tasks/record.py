@@ -56,6 +56,11 @@ class Example:
     group: str = ""
     missing: str = ""
 
+    @property
+    def named(self) -> bool:
+        """Whether the id is one that the input gives, not a hash of the text."""
+        return self.id != content_id(self.texts[0])
+
 
 def content_id(text: str) -> str:
     """The id of an example that has none: 16 hexadecimal digits of its text's BLAKE2b.

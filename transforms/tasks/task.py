@@ -16,8 +16,8 @@ from transforms.tasks.text_classification import TextClassification
 from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import Tokens
 
-# How inputs are read: documents, lines and rows as for counting; JSON lines; JSON documents.
-Reads = Literal["texts", "lines", "documents"]
+# How inputs are read: documents, lines and rows as for counting; JSON lines; the paragraphs of JSON files.
+Reads = Literal["texts", "lines", "paragraphs"]
 
 
 class Task(Protocol):

@@ -98,6 +98,6 @@ def test_ids_that_a_knowledge_base_does_not_have(tmp_path: Path) -> None:
     strict = hanmill(*arguments, "--out", tmp_path / "strict", "--kb", tmp_path / "kb", "--known-ids")
     assert strict.code == 4
     (letter,) = dead_letters(tmp_path / "strict")
-    assert letter["reason"] == "mention_data, item 0: the knowledge base has no entity '12'"
+    assert letter["reason"] == "id 7: mention_data, item 0: the knowledge base has no entity '12'"
     other = hanmill(*arguments, "--out", tmp_path / "kept")
     assert (other.code, "knowledge_base: " in other.err) == (3, True)

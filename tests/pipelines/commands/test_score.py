@@ -24,8 +24,8 @@ def test_rows_that_only_one_file_has_are_told(tmp_path: Path) -> None:
     found = hanmill("score", "relation-extraction", said, gold, "--json")
     assert json.loads(found.out) == {"precision": 1.0, "recall": 0.5, "f1": 2 / 3}
     assert found.err.splitlines() == [
-        f"hanmill: {said}: has nothing for 1 of the 2 rows of {gold}",
-        f"hanmill: {said}: has 1 row, of 2, that {gold} does not have",
+        f"hanmill: {said}: has nothing for 1 of the 2 rows of {gold}, as 北京",
+        f"hanmill: {said}: has 1 row, of 2, that {gold} does not have, as 上海",
     ]
     assert hanmill("score", "relation-extraction", said, said).err == ""
 
@@ -73,3 +73,61 @@ def test_what_cannot_be_done(
     found = hanmill(*arguments)
     assert found.code == code
     assert found.err.startswith(f"hanmill: {message}")
+
+
+def test_a_row_that_is_said_again_is_told(tmp_path: Path) -> None:
+    gold = write_lines(tmp_path / "gold.json", [RELATION])
+    said = write_lines(tmp_path / "said.json", [{**RELATION, "spo_list": []}, RELATION])
+    found = hanmill("score", "relation-extraction", said, gold, "--json")
+    assert json.loads(found.out)["f1"] == 1
+    assert found.err == f"hanmill: {said}: 1 row with a text that stands there again: of each the last counts\n"
+
+
+@pytest.mark.parametrize("name", ["relation-extraction", "event-extraction", "entity-linking", "reading-comprehension"])
+def test_gold_without_a_row_scores_nothing(tmp_path: Path, name: str) -> None:
+    reading = name == "reading-comprehension"
+    gold = write_lines(tmp_path / "gold.json", [{"data": []}] if reading else [])
+    said = write_lines(tmp_path / "said.json", [{}] if reading else [])
+    for arguments in (("score", name, said, gold), ("evaluate", name, "--oracle", gold)):
+        found = hanmill(*arguments)
+        assert (found.code, found.out) == (3, "")
+        assert found.err.startswith(f"hanmill: {gold}: no ")
+
+
+def test_predictions_of_reading_comprehension_as_rows(tmp_path: Path) -> None:
+    gold = write_lines(tmp_path / "gold.json", [READING])
+    said = write_lines(tmp_path / "predictions.jsonl", [{"id": "q1", "answer": "北京"}])
+    found = hanmill("score", "reading-comprehension", said, gold, "--json")
+    assert json.loads(found.out) == {"f1": 1.0, "exact_match": 1.0}
+    write_lines(said, [{"id": "q1", "answer": "北京"}] * 2)
+    found = hanmill("score", "reading-comprehension", said, gold)
+    assert (found.code, found.err) == (3, f"hanmill: {said}: line 2: question q1 stands there twice\n")
+    said.write_text('{"q1": "北京", "q1": "上海"}')
+    found = hanmill("score", "reading-comprehension", said, gold)
+    assert (found.code, found.err) == (3, f"hanmill: {said}: q1 stands there twice\n")
+
+
+def test_files_that_were_swapped(tmp_path: Path) -> None:
+    gold = write_lines(tmp_path / "gold.json", [READING])
+    said = write_lines(tmp_path / "said.json", [{"q1": "北京"}])
+    found = hanmill("score", "reading-comprehension", gold, said)
+    assert found.code == 3
+    assert (
+        found.err == f"hanmill: {said}: field 'data' is missing; but {gold} is of the task's format: name it second\n"
+    )
+
+
+def test_an_encoding_that_is_not_utf8(tmp_path: Path) -> None:
+    gold = write_lines(tmp_path / "gold.json", [EVENT])
+    said = tmp_path / "said.json"
+    said.write_bytes(json.dumps({**EVENT, "id": "甲"}, ensure_ascii=False).encode("gb18030"))
+    found = hanmill("score", "event-extraction", said, gold)
+    assert found.code == 3
+    assert f"{said}: line 1: not UTF-8" in found.err
+
+
+def test_links_of_one_text_id_and_two_texts(tmp_path: Path) -> None:
+    gold = write_lines(tmp_path / "gold.json", [LINKED])
+    said = write_lines(tmp_path / "said.json", [LINKED, {**LINKED, "text": "上海"}])
+    found = hanmill("score", "entity-linking", said, gold)
+    assert (found.code, found.err) == (3, f"hanmill: {said}: line 2: text_id 7 stands there twice\n")

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.storage import record_tables
-from pipelines.storage.record_tables import BY_KEY, by_key, encode_table, from_table, table_schema, to_table
+from pipelines.storage.record_tables import (
+    BY_KEY,
+    Place,
+    by_key,
+    each_once,
+    encode_table,
+    from_table,
+    table_schema,
+    to_table,
+)
 from transforms.tasks.record import Kind, Record
 from transforms.tfrecord import decode_example, encode_example
 
@@ -29,7 +38,7 @@ RECORDS = st.lists(st.fixed_dictionaries({name: VALUES[kind] for name, kind in S
 
 
 def table_of(records: list[Record]) -> pa.Table:
-    return to_table(records, SCHEMA, keys=range(len(records)), numbers=[0] * len(records))
+    return to_table(records, SCHEMA, [Place(number, 0) for number in range(len(records))])
 
 
 def plain(record: Record) -> dict[str, Any]:
@@ -79,7 +88,7 @@ def test_pieces_in_the_order_of_keys(records: list[Record], keys: list[int], row
     schema = {**SCHEMA, "id": Kind.TEXT}
     records = [{**record, "id": str(number)} for number, record in enumerate(records)]
     keys = keys[: len(records)]
-    table = to_table(records, schema, keys=keys, numbers=[0] * len(records))
+    table = to_table(records, schema, [Place(key, 0) for key in keys])
     wanted = [records[place] for place in sorted(range(len(records)), key=lambda place: (keys[place], place))]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(record_tables, "ROWS_AT_ONCE", rows)
@@ -89,20 +98,43 @@ def test_pieces_in_the_order_of_keys(records: list[Record], keys: list[int], row
             found = [record for piece in pieces for record in from_table(piece, schema)]
             assert list(map(plain, found)) == list(map(plain, wanted))
             messages = [message for piece in pieces for message in encode_table(piece, schema, LABELS)]
-            once = to_table(wanted, schema, keys=keys, numbers=keys)
+            once = to_table(wanted, schema, [Place(key, key) for key in keys])
             assert messages == list(encode_table(once, schema, LABELS))
 
 
 def test_order_is_by_key_then_id_then_number() -> None:
     schema = {"id": Kind.TEXT}
     rows = [(1 << 63, "a", 0), (2, "b", 1), (2, "b", 0), (2, "a", 7), ((1 << 64) - 1, "a", 0)]
-    table = to_table(
-        [{"id": one} for _, one, _ in rows], schema, keys=[key for key, _, _ in rows], numbers=[row[2] for row in rows]
-    )
+    table = to_table([{"id": one} for _, one, _ in rows], schema, [Place(key, number) for key, _, number in rows])
     ordered = table.sort_by(BY_KEY)
     assert list(zip(*(ordered[name].to_pylist() for name, _ in BY_KEY), strict=True)) == sorted(rows)
 
 
 def test_numbers_that_are_too_great_are_refused() -> None:
     with pytest.raises((pa.ArrowInvalid, OverflowError)):
-        to_table([{"n": 1 << 63}], {"n": Kind.INTEGER}, keys=[0], numbers=[0])
+        to_table([{"n": 1 << 63}], {"n": Kind.INTEGER}, [Place(0, 0)])
+
+
+def test_of_examples_with_one_id_the_first_in_its_source_is_kept() -> None:
+    """All of its windows; an example without an id of its own stands for itself."""
+    schema = {"id": Kind.TEXT, "ids": Kind.INTEGERS}
+    places = [
+        Place(5, 0, "q1", "b.json", 0, 0, cut=True),
+        Place(6, 1, "q1", "b.json", 0, 0, cut=True),
+        Place(7, 0, "q1", "a.json", 9, 4),
+        Place(8, 1, "q1", "a.json", 9, 4),
+        Place(9, 0, "q1", "a.json", 9, 5, cut=True),
+        Place(9, 0),
+        Place(9, 0),
+        Place(1, 0, "q0", "b.json", 7, 0),
+    ]
+    records: list[Record] = [{"id": place.named or "", "ids": np.zeros(3, np.int32)} for place in places]
+    table, dead, more = each_once(to_table(records, schema, places))
+    assert table["key"].to_pylist() == [7, 8, 9, 9, 1]
+    assert [(letter.source, letter.offset, letter.reason) for letter in dead] == [
+        ("a.json", 9, "id 'q1' stands before: a.json, offset 9"),
+        ("b.json", 0, "id 'q1' stands before: a.json, offset 9"),
+    ]
+    assert more == {"documents": -2, "tokens": -9, "cut": -2, "dead_letters": 2}
+    whole, dead, more = each_once(table)
+    assert (whole.equals(table), dead, set(more.values())) == (True, [], {0})

@@ -89,10 +89,10 @@ def test_a_row_without_gold(given_: dict[str, Any]) -> None:
     ("row", "message"),
     [
         ({"text": "\u3000"}, "field 'text' is empty"),
-        ({"text": None}, "field 'text' is missing or no str"),
-        ({"text_id": 1.5}, "field 'text_id' is missing or no str"),
-        ({"mention_data": {}}, "field 'mention_data' is missing or no list"),
-        ({"mention_data": [None]}, "mention_data, item 0: field 'mention' is missing or no str"),
+        ({"text": None}, "field 'text' is null, not text"),
+        ({"text_id": 1.5}, "field 'text_id' is a number, not text"),
+        ({"mention_data": {}}, "field 'mention_data' is an object, not a list"),
+        ({"mention_data": [None]}, "mention_data, item 0: null, not an object with field 'mention'"),
         ({"mention_data": [mention("", "0")]}, "mention_data, item 0: field 'mention' is empty"),
         (
             {"mention_data": [mention("晨星", "0"), mention("晨星", "首")]},
@@ -103,7 +103,7 @@ def test_a_row_without_gold(given_: dict[str, Any]) -> None:
             {"mention_data": [mention("晨星", float("inf"))]},
             "mention_data, item 0: field 'offset' is no whole number but inf",
         ),
-        ({"mention_data": [mention("晨星", "0", None)]}, "mention_data, item 0: field 'kb_id' is missing or no str"),
+        ({"mention_data": [mention("晨星", "0", None)]}, "mention_data, item 0: field 'kb_id' is null, not text"),
         ({"mention_data": [mention("晨星", "0", "")]}, "mention_data, item 0: field 'kb_id' is empty"),
         (
             {"mention_data": [mention(TEXT[5:], "2")]},

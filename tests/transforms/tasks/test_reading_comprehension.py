@@ -40,7 +40,7 @@ def question(*answers: Any, **fields: Any) -> dict[str, Any]:
 
 
 def document(*questions: Any, context: Any = CONTEXT) -> str:
-    return line(data=[{"title": "", "paragraphs": [{"context": context, "qas": list(questions)}]}])
+    return line(context=context, qas=list(questions))
 
 
 def answers(record: dict[str, Any]) -> list[tuple[int, int]]:
@@ -175,13 +175,13 @@ def test_a_stride_leaves_nothing_out(max_length: int, most: int) -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ("哪年", "data, item 0, paragraph 0: a question without field 'id'"),
-        (question(id=""), "data, item 0, paragraph 0: a question without field 'id'"),
-        (question(id=["q1"]), "data, item 0, paragraph 0: field 'id' is missing or no str"),
+        ("哪年", "qas, item 1: a question without field 'id'"),
+        (question(id=""), "qas, item 1: a question without field 'id'"),
+        (question(id=["q1"]), "qas, item 1: field 'id' is a list, not text"),
         (question(question=" "), "question q1: field 'question' is empty"),
-        (question(question=None), "question q1: field 'question' is missing or no str"),
-        (question(answers={"text": ["1987年"]}), "question q1: field 'answers' is missing or no list"),
-        (question(answers=["1987年"]), "question q1: field 'text' is missing or no str"),
+        (question(question=None), "question q1: field 'question' is null, not text"),
+        (question(answers={"text": ["1987年"]}), "question q1: field 'answers' is an object, not a list"),
+        (question(answers=["1987年"]), "question q1: text, not an object with field 'text'"),
         (question(""), "question q1: field 'text' is empty"),
         (question(("1987年", 3.5)), "question q1: field 'answer_start' is no whole number but 3.5"),
         (question("1988年"), "question q1: answer '1988年' does not stand in the context"),
@@ -201,38 +201,18 @@ def test_a_bad_question_is_named_and_the_others_are_kept(asked: Any, message: st
     assert [record["id"] for record in records] == ["q0", "2"]
 
 
-def test_bad_parts_of_a_document_are_named_and_the_others_are_kept() -> None:
-    def paragraph(number: int) -> dict[str, Any]:
-        return {"context": CONTEXT, "qas": [question("小城", id=f"q{number}")]}
-
-    articles = [
-        {"paragraphs": [paragraph(0), {"context": " ", "qas": []}, {"context": CONTEXT}, "text", paragraph(1)]},
-        {"title": ""},
-        5,
-        {"paragraphs": [paragraph(2)]},
-    ]
-    records, bad = made(TASK, line(data=articles))
-    assert [record["id"] for record in records] == ["q0", "q1", "q2"]
-    assert bad == [
-        "data, item 0, paragraph 1: field 'context' is empty",
-        "data, item 0, paragraph 2: field 'qas' is missing or no list",
-        "data, item 0, paragraph 3: field 'context' is missing or no str",
-        "data, item 1: field 'paragraphs' is missing or no list",
-        "data, item 2: field 'paragraphs' is missing or no list",
-    ]
-
-
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("paragraph", "message"),
     [
-        ("{", "not JSON: "),
-        ("[]", "not a JSON object but list"),
-        ("{}", "field 'data' is missing or no list"),
-        ('{"data": {}}', "field 'data' is missing or no list"),
+        ({"context": " ", "qas": []}, "field 'context' is empty"),
+        ({"context": CONTEXT}, "field 'qas' is missing"),
+        ({"context": CONTEXT, "qas": {}}, "field 'qas' is an object, not a list"),
+        ({"context": 5, "qas": []}, "field 'context' is a number, not text"),
+        ("text", "not a JSON object but text"),
     ],
 )
-def test_a_document_that_is_none(text: str, message: str) -> None:
-    assert reason(TASK, text).startswith(message)
+def test_a_bad_paragraph_is_named(paragraph: Any, message: str) -> None:
+    assert reason(TASK, json.dumps(paragraph)) == message
 
 
 # --- targets ---

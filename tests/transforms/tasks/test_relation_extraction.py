@@ -159,14 +159,14 @@ def test_the_id_of_a_row() -> None:
     ("row", "message"),
     [
         ({"text": " "}, "field 'text' is empty"),
-        ({"text": None}, "field 'text' is missing or no str"),
+        ({"text": None}, "field 'text' is null, not text"),
         ({"text": "林\ud800"}, "field 'text': character 1 is half of a surrogate pair, no text"),
-        ({"id": ["r1"]}, "field 'id' is missing or no str"),
-        ({"spo_list": {"subject": "林远"}}, "field 'spo_list' is missing or no list"),
-        ({"spo_list": 1}, "field 'spo_list' is missing or no list"),
-        ({"spo_list": ["林远"]}, "spo_list, item 0: field 'subject' is missing or no str"),
+        ({"id": ["r1"]}, "field 'id' is a list, not text"),
+        ({"spo_list": {"subject": "林远"}}, "field 'spo_list' is an object, not a list"),
+        ({"spo_list": 1}, "field 'spo_list' is a number, not a list"),
+        ({"spo_list": ["林远"]}, "spo_list, item 0: text, not an object with field 'subject'"),
         ({"spo_list": [triple("", "丈夫", "周舟")]}, "spo_list, item 0: field 'subject' is empty"),
-        ({"spo_list": [triple("林远", None, "周舟")]}, "spo_list, item 0: field 'predicate' is missing or no str"),
+        ({"spo_list": [triple("林远", None, "周舟")]}, "spo_list, item 0: field 'predicate' is null, not text"),
         ({"spo_list": [triple("林远", "丈夫", "")]}, "spo_list, item 0: field 'object' is missing or empty"),
         ({"spo_list": [triple("林远", "丈夫", {})]}, "spo_list, item 0: field 'object' is missing or empty"),
         (
@@ -174,7 +174,7 @@ def test_the_id_of_a_row() -> None:
             "spo_list, item 0: field 'object' is missing or empty",
         ),
         ({"spo_list": [triple("林远", "丈夫", " ")]}, "spo_list, item 0: field '@value' is empty"),
-        ({"spo_list": [triple("林远", "丈夫", ["周舟"])]}, "spo_list, item 0: field '@value' is missing or no str"),
+        ({"spo_list": [triple("林远", "丈夫", ["周舟"])]}, "spo_list, item 0: field '@value' is a list, not text"),
         (
             {"spo_list": [triple("林远", "丈夫", "周舟"), triple("甲", "丈夫", "周舟")]},
             "subject '甲' does not stand in the text",
@@ -189,7 +189,7 @@ def test_bad_rows_are_named(row: dict[str, Any], message: str) -> None:
     assert reason(TASK, escaped) == message
 
 
-@pytest.mark.parametrize(("text", "message"), [("林远", "not JSON: "), ("[]", "not a JSON object but list")])
+@pytest.mark.parametrize(("text", "message"), [("林远", "not JSON: "), ("[]", "not a JSON object but a list")])
 def test_a_line_that_is_no_object(text: str, message: str) -> None:
     assert reason(TASK, text).startswith(message)
 
@@ -208,8 +208,8 @@ def test_labels_of_a_schema() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"{}\n", "line 1: field 'predicate' is missing or no str"),
-        (SCHEMA + b"\n[]", "line 5: not a JSON object but list"),
+        (b"{}\n", "line 1: field 'predicate' is missing"),
+        (SCHEMA + b"\n[]", "line 5: not a JSON object but a list"),
         (SCHEMA + b"{", "line 4: not JSON: "),
     ],
 )

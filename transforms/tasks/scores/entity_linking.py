@@ -20,11 +20,13 @@ def read_predictions(content: bytes) -> dict[tuple[str, str], list[Link]]:
     Raises BadRecord that names the line, also for an offset or an id that is no text, as the organisers do.
     """
     found: dict[tuple[str, str], list[Link]] = {}
+    ids = set[str]()
     for of, row in json_lines(content):
         text = field(row, "text", str, of=of)  # a bad row's prediction may have none
         key = (id_field(row, "text_id", of=of) or content_id(text), text)
-        if key in found:
+        if key[0] in ids:
             raise BadRecord(f"{of}text_id {key[0]} stands there twice")
+        ids.add(key[0])
         items = enumerate(field(row, "mention_data", list, of=of))
         found[key] = [
             (

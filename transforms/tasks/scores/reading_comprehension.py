@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 
-from transforms.tasks.json_input import field, id_field, json_object, text_field
+from transforms.tasks.json_input import field, id_field, json_lines, json_object, paragraphs, text_field, utf8
 from transforms.tasks.record import BadRecord
 
 _LEFT_OUT = str.maketrans(dict.fromkeys(":_`，。：？！()“”；’《》·、,「」（）－～『』|"))
@@ -16,26 +16,49 @@ _UNIT = re.compile(f"[{_ALONE}]|[^{_ALONE}]+")
 
 
 def read_predictions(content: bytes) -> dict[str, str]:
-    """The answers by question of `{"question": "answer", ...}`; raises BadRecord."""
-    answers = json_object(content.decode("utf-8-sig"))
+    """The answers by question of `{"question": "answer", ...}`, or of JSON lines `{"id": "question", "answer": ...}`.
+
+    Raises BadRecord, also for a question that stands there twice.
+    """
+    text = utf8(content)
+    if _is_row(text.lstrip().partition("\n")[0]):
+        return _answers(content)
+    answers = json_object(text, each_once=True)
     for question in answers:
         field(answers, question, str)
     return answers
 
 
+def _is_row(line: str) -> bool:
+    try:
+        return json_object(line).keys() == {"id", "answer"}
+    except BadRecord:
+        return False
+
+
+def _answers(content: bytes) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for of, row in json_lines(content):
+        name = id_field(row, "id", of=of)
+        if name in found:
+            raise BadRecord(f"{of}question {name} stands there twice")
+        found[name] = field(row, "answer", str, of=of)
+    return found
+
+
 def read_gold(content: bytes) -> dict[str, list[str]]:
     """The right answers by question; raises BadRecord for a question that has none, or stands there twice."""
     gold: dict[str, list[str]] = {}
-    for number, article in enumerate(field(json_object(content.decode("utf-8-sig")), "data", list)):
-        for place, paragraph in enumerate(field(article, "paragraphs", list, of=f"data, item {number}: ")):
-            of = f"data, item {number}, paragraph {place}: "
-            for question in field(paragraph, "qas", list, of=of):
-                name = id_field(question, "id", of=of)
-                answers = field(question, "answers", list, of=f"question {name}: ")
-                if name in gold or not answers:
-                    why = "stands there twice" if name in gold else "has no answer"
-                    raise BadRecord(f"{of}question {name} {why}")
-                gold[name] = [text_field(answer, "text", of=f"question {name}: ") for answer in answers]
+    for of, paragraph in paragraphs(json_object(utf8(content))):
+        if isinstance(paragraph, BadRecord):
+            raise paragraph
+        for question in field(paragraph, "qas", list, of=of):
+            name = id_field(question, "id", of=of)
+            answers = field(question, "answers", list, of=f"question {name}: ")
+            if name in gold or not answers:
+                why = "stands there twice" if name in gold else "has no answer"
+                raise BadRecord(f"{of}question {name} {why}")
+            gold[name] = [text_field(answer, "text", of=f"question {name}: ") for answer in answers]
     return gold
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from transforms.tasks.json_input import field, json_lines
+from transforms.tasks.json_input import field, json_lines, utf8
 from transforms.tasks.scores.rates import rates
 
 Triple = tuple[str, str, dict[str, str]]  # subject, predicate, and what stands in each slot of the object
@@ -21,7 +21,7 @@ read_gold = read_predictions
 
 def read_aliases(content: bytes) -> dict[str, frozenset[str]]:
     """What else may be said for a name: lines of a name and the others behind tabs."""
-    rows = (line.strip().lower().split("\t") for line in content.decode("utf-8-sig").split("\n"))
+    rows = (line.strip().lower().split("\t") for line in utf8(content).split("\n"))
     return {name: frozenset(others) for name, *others in rows}
 
 

@@ -89,7 +89,7 @@ def test_files() -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({}, "line 2: field 'mention_data' is missing or no list"),
+        ({}, "line 2: field 'mention_data' is missing"),
         (
             {"mention_data": [{"mention": "甲", "offset": 0, "kb_id": "1"}]},
             "line 2: mention_data, item 0: field 'offset'",

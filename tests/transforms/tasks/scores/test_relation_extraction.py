@@ -129,12 +129,21 @@ def test_a_right_triple_more_never_lowers_recall_nor_a_wrong_one_precision_less(
     ("row", "message"),
     [
         ("{", "line 2: not JSON: "),
-        ('{"spo_list": []}', "line 2: field 'text' is missing or no str"),
-        ('{"text": "t"}', "line 2: field 'spo_list' is missing or no list"),
-        ('{"text": "t", "spo_list": [5]}', "line 2: spo_list, item 0: field 'object' is missing or no dict"),
-        (lines(("t", [A, {**A, "subject": None}])).decode(), "line 2: spo_list, item 1: field 'subject' is missing"),
-        (lines(("t", [{**A, "object": "林远"}])).decode(), "line 2: spo_list, item 0: field 'object' is missing or no"),
-        (lines(("t", [spo("a", "b", {"@value": 5})])).decode(), "line 2: spo_list, item 0: field '@value' is missing"),
+        ('{"spo_list": []}', "line 2: field 'text' is missing"),
+        ('{"text": "t"}', "line 2: field 'spo_list' is missing"),
+        ('{"text": "t", "spo_list": [5]}', "line 2: spo_list, item 0: a number, not an object with field 'object'"),
+        (
+            lines(("t", [A, {**A, "subject": None}])).decode(),
+            "line 2: spo_list, item 1: field 'subject' is null, not text",
+        ),
+        (
+            lines(("t", [{**A, "object": "林远"}])).decode(),
+            "line 2: spo_list, item 0: field 'object' is text, not an object",
+        ),
+        (
+            lines(("t", [spo("a", "b", {"@value": 5})])).decode(),
+            "line 2: spo_list, item 0: field '@value' is a number, not text",
+        ),
     ],
 )
 def test_a_bad_line_is_named(row: str, message: str) -> None:
