@@ -12,7 +12,7 @@ import typer
 
 from pipelines.commands.engines import OPTIONS, on_engines
 from pipelines.engines.options import EngineOptions
-from pipelines.errors import INTERRUPTED
+from pipelines.errors import INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
     from pipelines.recipe import Step
@@ -45,8 +45,11 @@ def run(
     from pipelines.recipe import read_recipe
     from pipelines.recipe_run import run_recipe, summary
 
-    commands = _commands(context)
+    found = _commands(context)
+    commands = {name: _options(command) for name, command in found.items()}
     read = read_recipe(recipe, settings or (), commands)
+    for planned in read.steps:
+        _check(planned, found[planned.command], of=f"{recipe}: [{planned.name}]")
     ran = run_recipe(read, _Launcher(engine_options, commands, quiet=as_json), tell=tell)
     told = summary(read, ran)
     if as_json:
@@ -60,17 +63,28 @@ def run(
         raise typer.Exit(told["exit_code"])
 
 
-def _commands(context: typer.Context) -> Mapping[str, Sequence[str]]:
-    """The long options of every command that a step may call, such as `count` or `kb build`."""
+def _commands(context: typer.Context) -> Mapping[str, Any]:
+    """Every command that a step may call, such as `count` or `kb build`."""
     found = dict[str, Any]()
     for name, command in context.parent.command.commands.items():  # type: ignore[union-attr]
         below = {f"{name} {of}": part for of, part in getattr(command, "commands", {}).items()}
         found |= below or {name: command}
-    return {
-        name: [option[2:] for of in command.params for option in of.opts if option.startswith("--")]
-        for name, command in found.items()
-        if name != "run"
-    }
+    return {name: command for name, command in found.items() if name != "run"}
+
+
+def _options(command: Any) -> list[str]:
+    """The long options of a command, without dashes."""
+    return [option[2:] for of in command.params for option in of.opts if option.startswith("--")]
+
+
+def _check(step: "Step", command: Any, *, of: str) -> None:
+    """Raises UsageError for a step that the command line would refuse: for a value, or an argument that is missing."""
+    try:
+        command.make_context(step.command, list(step.arguments[len(step.command.split()) :]))
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # the parser's errors are no part of what typer exports
+            raise
+        raise UsageError(f"{of}: {error.format_message()}") from None
 
 
 @dataclass(frozen=True, slots=True)

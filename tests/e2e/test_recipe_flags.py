@@ -74,6 +74,22 @@ def test_the_exit_code_is_that_of_the_step_that_failed(recipe: Path, tmp_path: P
     assert "--scheduler is for --engine dask" in told.err
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("look.top=many", "[look]: Invalid value for '--top': "),
+        ("look.top=0", "[look]: Invalid value for '--top': "),
+        ("look.arguments=[]", "[look]: Missing argument 'directory'"),
+        ("vocab.unit=letter", "[vocab]: Invalid value for '--unit': "),
+    ],
+)
+def test_values_are_checked_before_the_first_step(recipe: Path, tmp_path: Path, setting: str, message: str) -> None:
+    told = process("run", recipe, "--set", setting)
+    assert (told.code, told.out) == (USAGE, "")
+    assert told.err.startswith(f"hanmill: {recipe}: {message}")
+    assert not (tmp_path / "made").exists()
+
+
 def test_recipes_that_come_along_are_whole() -> None:
     """Their commands and options are those there are: they fail only for want of a corpus."""
     for recipe in sorted((ROOT / "pipelines/recipes").glob("*.toml")):

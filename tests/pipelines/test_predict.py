@@ -107,7 +107,7 @@ def test_a_file_of_questions_is_cut_in_shards(runs: dict[str, Path], tmp_path: P
     for shard_bytes in ("1GiB", "300"):
         out = tmp_path / shard_bytes
         assert predict(name, runs[name], out, path, shard_bytes=shard_bytes).code == 0
-    assert len(list((tmp_path / "300/_shards").glob("*.arrow"))) > 5
+    assert len(list((tmp_path / "300/_shards").glob("*.arrow"))) > 3
     assert (tmp_path / "300/predictions.jsonl").read_bytes() == (tmp_path / "1GiB/predictions.jsonl").read_bytes()
 
 

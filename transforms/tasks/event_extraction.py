@@ -20,7 +20,8 @@ from transforms.wordpiece import Tokens, pair
 class EventExtraction:
     """Records: a text, its events and their arguments.
 
-    The label of an argument is `event type/role`; `argument_events` tells which event it belongs to. A model points at
+    The label of an argument is `event type/role`; `argument_events` tells which event it belongs to, `trigger_events`
+    of which event a trigger is, as an event need not have one. A model points at
     the first and the last token of arguments, for each label by itself: a span may have two roles, and what overlaps is
     told apart, which a tagger has no tags for, with a CRF (kexue.fm 7321) or without. Triggers are not asked for, nor
     which of two events of a type an argument belongs to: neither is scored.
@@ -37,6 +38,7 @@ class EventExtraction:
         **TEXT,
         "trigger_begins": Kind.INTEGERS,
         "trigger_ends": Kind.INTEGERS,
+        "trigger_events": Kind.INTEGERS,
         "event_types": Kind.LABELS,
         "argument_begins": Kind.INTEGERS,
         "argument_ends": Kind.INTEGERS,
@@ -62,13 +64,15 @@ class EventExtraction:
         """The one record of an example."""
         text, (of_text,) = example.texts[0], tokens
         encoding = pair(of_text, vocabulary=self.vocabulary, max_length=self.max_length)
-        triggers, types, arguments, roles, events = [], [], [], [], []
+        triggers, triggered, types, arguments, roles, events = [], [], [], [], [], []
         for number, event in enumerate(example.gold or ()):
             of = f"event_list, item {number}: "
             types.append(text_field(event, "event_type", of=of))
-            trigger = text_field(event, "trigger", of=of)
-            begin = offset_field(event, "trigger_start_index", of=of)
-            triggers.append(placed(text, trigger, begin, of_text, name="trigger"))
+            if event.get("trigger") is not None:
+                trigger = text_field(event, "trigger", of=of)
+                begin = offset_field(event, "trigger_start_index", of=of)
+                triggers.append(placed(text, trigger, begin, of_text, name="trigger"))
+                triggered.append(number)
             for argument in field(event, "arguments", list, of=of):
                 said = text_field(argument, "argument", of=of)
                 begin = offset_field(argument, "argument_start_index", of=of)
@@ -81,6 +85,7 @@ class EventExtraction:
             **text_features(example, encoding),
             "trigger_begins": trigger_begins,
             "trigger_ends": trigger_ends,
+            "trigger_events": np.array(triggered, np.int32),
             "event_types": types,
             "argument_begins": argument_begins,
             "argument_ends": argument_ends,
@@ -139,8 +144,9 @@ class EventExtraction:
     def marks(self, record: Record) -> Iterator[tuple[int, int, str]]:
         """What a person wants to see in the text."""
         types, roles = self.labels["event_types"], self.labels["argument_roles"]
-        for number, kind in enumerate(record["event_types"]):
-            yield int(record["trigger_begins"][number]), int(record["trigger_ends"][number]), f"{number} {types[kind]}"
+        for place, event in enumerate(record["trigger_events"]):
+            kind = types[record["event_types"][event]]
+            yield int(record["trigger_begins"][place]), int(record["trigger_ends"][place]), f"{event} {kind}"
         for place, (role, event) in enumerate(zip(record["argument_roles"], record["argument_events"], strict=True)):
             begin, end = int(record["argument_begins"][place]), int(record["argument_ends"][place])
             yield begin, end, f"{event} {roles[role].rpartition('/')[2]}"

@@ -120,6 +120,18 @@ def test_missing_offsets_are_searched() -> None:
     assert (said(record, "trigger"), said(record, "argument")) == (["宣布"], ["昨日"])
 
 
+def test_an_event_need_not_have_a_trigger() -> None:
+    """Nor what of it is said: triggers are neither asked for nor scored."""
+    bare = {"event_type": LAY_OFF, "arguments": [argument("甲公司", "裁员方", 0)]}
+    events = [bare, event("建成", "宣布", 5), {**bare, "trigger": None, "trigger_start_index": None}]
+    record = record_of(TASK, line(text=TEXT, event_list=events))
+    assert (said(record, "trigger"), record["trigger_events"].tolist()) == (["宣布"], [1])
+    assert record["event_types"] == [LAY_OFF, "建成", LAY_OFF]
+    assert list(TASK.marks(as_read(TASK, record))) == [
+        (5, 7, "1 建成"), (0, 3, "0 裁员方"), (0, 3, "2 裁员方")
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("max_length", [8, 12, 30])
 def test_spans_behind_the_last_token_are_kept(max_length: int) -> None:
     task = a_task(EventExtraction, labels=SCHEMA, max_length=max_length)
@@ -147,7 +159,7 @@ def test_a_row_without_gold(given_: dict[str, Any]) -> None:
         ({"event_list": "裁员"}, "field 'event_list' is text, not a list"),
         ({"event_list": [5]}, "event_list, item 0: a number, not an object with field 'event_type'"),
         ({"event_list": [event(" ", "裁员", 7)]}, "event_list, item 0: field 'event_type' is empty"),
-        ({"event_list": [event(LAY_OFF, None, 7)]}, "event_list, item 0: field 'trigger' is null, not text"),
+        ({"event_list": [event(LAY_OFF, 5, 7)]}, "event_list, item 0: field 'trigger' is a number, not text"),
         (
             {"event_list": [event(LAY_OFF, "裁员", 7.5)]},
             "event_list, item 0: field 'trigger_start_index' is no whole number but 7.5",
