@@ -111,9 +111,17 @@ def run(
 def _prepared(directory: Path) -> Iterator[None]:
     """The output folder, there and locked."""
     with plain_errors(directory):
+        new = not directory.exists()
         (directory / SHARDS).mkdir(parents=True, exist_ok=True)
-        with lock(directory):
-            yield
+        try:
+            with lock(directory):
+                yield
+        except BaseException:
+            with contextlib.suppress(OSError):  # not empty, where the run came to something
+                (directory / SHARDS).rmdir()
+                if new:
+                    directory.rmdir()
+            raise
 
 
 def _finished(job: Job, plan: Plan) -> Outcome | None:

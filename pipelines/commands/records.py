@@ -94,7 +94,8 @@ def records(
     reads = TASKS[task.value].reads
     if reads != "texts":
         if format is not shared.FormatName.AUTO:
-            raise UsageError(f"--format {format.value}: {task.value} is always read as JSON, {reads}")
+            kind = "JSON lines" if reads == "lines" else "JSON files"
+            raise UsageError(f"--format {format.value}: {task.value} is always read as {kind}")
         if (text_field, label_field, id_field) != ("text", "label", "id"):
             raise UsageError(f"--text-field, --label-field, --id-field: {task.value} has the fields of its own format")
     reading = shared.reading_options(

@@ -123,6 +123,9 @@ def check_configuration(
     if before is None:
         write_json(path, configuration)
         return
+    if before.get("job") != configuration.get("job"):
+        other = before.get("job") or "word_count"
+        raise InputError(f"{directory} holds the output of another job, {other}: name another --out, or add --fresh")
     names = sorted(name for name in {*before, *configuration} if before.get(name) != configuration.get(name))
     if names:
         told = "; ".join(f"{name}: {before.get(name)!r}, now {configuration.get(name)!r}" for name in names)

@@ -251,3 +251,18 @@ def test_a_fresh_run_without_inputs_takes_nothing_away(tmp_path: Path, monkeypat
     with pytest.raises(InputError, match="no such file"):
         run_here(Sums(tmp_path / "out"), fresh=True)
     assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_run_without_inputs_leaves_no_folder_that_was_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: bool
+) -> None:
+    def plan(self: Sums, *, workers: int, fresh: bool = False) -> Plan:
+        raise InputError("no such file")
+
+    if made:
+        (tmp_path / "out").mkdir()
+    monkeypatch.setattr(Sums, "plan", plan)
+    with pytest.raises(InputError, match="no such file"):
+        run_here(Sums(tmp_path / "out"))
+    assert list(tmp_path.rglob("*")) == ([tmp_path / "out"] if made else [])

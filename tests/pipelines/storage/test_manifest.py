@@ -123,6 +123,14 @@ def test_another_configuration_is_refused_by_its_differences(tmp_path: Path) -> 
     assert read_json(tmp_path / SHARDS / CONFIGURATION)["hmm"] is True
 
 
+def test_the_output_of_another_job_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / SHARDS).mkdir()
+    check_configuration(tmp_path, {"job": "records", "task": "a", "vocabulary": "b" * 64})
+    message = f"{tmp_path} holds the output of another job, records: name another --out, or add --fresh"
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        check_configuration(tmp_path, {"job": "knowledge_base", "encoding": "auto"})
+
+
 # Outputs
 
 
