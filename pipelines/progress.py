@@ -41,7 +41,8 @@ class LineWatch(Watch):
             return
         self._done += progress.shard.size
         self._counted += progress.entry.totals.get(self._records, 0)
-        if time.monotonic() - self._told >= SECONDS_BETWEEN_LINES:
+        # The last shard's line is that of the end of the stage.
+        if self._done < self._total and time.monotonic() - self._told >= SECONDS_BETWEEN_LINES:
             self._tell(self.describe())
 
     def stage(self, name: str) -> None:

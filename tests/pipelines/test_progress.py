@@ -52,7 +52,7 @@ def test_lines_where_a_stage_ends_and_every_ten_seconds(clock: list[float], caps
     assert capsys.readouterr().err == ""
     clock[0] += 20.1
     lines.progressed(mapped(2_000_000, 2000))
-    assert capsys.readouterr().err == "hanmill: 100 %  4,000 documents  100 documents/s  0.1 MB/s  ETA 0 s\n"
+    assert capsys.readouterr().err == ""
     lines.progressed(REDUCED)
     assert capsys.readouterr().err == "hanmill: 100 %  4,000 documents  100 documents/s  0.1 MB/s  ETA 0 s\n"
     lines.progressed(REDUCED)
