@@ -22,7 +22,7 @@ from pipelines.examples import ShardRecords, named
 from pipelines.installation import code_files, hash_of
 from pipelines.linking import parts_of_files
 from pipelines.run import run
-from pipelines.scores import score_files
+from pipelines.scores import read_gold, score_files
 from pipelines.storage.batches import Batch
 from pipelines.storage.commit import attempt
 from pipelines.storage.dead_letters import few_enough, gather_dead_letters, write_dead_letters
@@ -289,6 +289,7 @@ def evaluate(model: Path, file: Path, *, task: str, knowledge_base: Path | None 
 
     Of entity linking also what makes its score up. Raises InputError that names the file and its line.
     """
+    read_gold(task, file)  # what is wrong there is told before anything is predicted
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "0")  # all cores: nothing runs beside it
     with tempfile.TemporaryDirectory() as folder:
         job = Predictions.of(
