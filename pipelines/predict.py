@@ -45,7 +45,7 @@ from pipelines.storage.shards import Shard
 from pipelines.storage.sources import Reading, discover
 from pipelines.storage.tables import read_run, write_runs
 from pipelines.trained_model import TrainedRun
-from pipelines.unlabelled import Unlabelled, first_of_each, nothing
+from pipelines.unlabelled import BY_TEXT, Unlabelled, first_of_each, nothing
 from pipelines.word_count import COUNTING
 from transforms.splits import Splits
 from transforms.tasks.model import Model
@@ -57,7 +57,8 @@ PREDICTIONS, SUBMISSION = "predictions.jsonl", "submission.json"
 BATCH_SIZE = 32
 _AT_ONCE = 64  # examples that are decoded together: a model's answers for all of them are held in memory
 _POSITION = [("source", pa.string()), ("offset", pa.int64()), ("number", pa.int32())]
-_SCHEMA = pa.schema([("id", pa.string()), *_POSITION, ("prediction", pa.string())])  # without an id of its own: null
+# `id`: of a row that was predicted, if it has one of its own; `good`: whether a row was.
+_SCHEMA = pa.schema([("id", pa.string()), *_POSITION, ("prediction", pa.string()), ("good", pa.bool_())])
 _Key = tuple[str, tuple[str, ...]]  # id and texts of an example
 
 
@@ -98,7 +99,8 @@ class Predictions:
     @property
     def configuration(self) -> dict[str, Any]:
         """What decides what the predictions are."""
-        return {"job": self.name, "task": self.task, "model": self.model_hash, "encoding": self.reading.encoding}
+        reading = {name: getattr(self.reading, name) for name in ("encoding", "max_document_bytes")}
+        return {"job": self.name, "task": self.task, "model": self.model_hash, **reading}
 
     def plan(self, *, workers: int, fresh: bool = False) -> Plan:
         """Raises InputError for missing inputs, and for a folder that holds another configuration."""
@@ -138,12 +140,13 @@ class Predictions:
         runs = (table for entry in entries for table in read_run(self.directory, entry.files[partition]))
         table = _sorted(pa.concat_tables([_SCHEMA.empty_table(), *runs]))
         rows = table["prediction"].to_pylist()
+        submitted = first_of_each(self.task, map(json.loads, rows), table["good"].to_pylist())
         contents = {
             PREDICTIONS: "".join(f"{row}\n" for row in rows).encode(),
-            SUBMISSION: TASKS[self.task].write(first_of_each(self.task, map(json.loads, rows))),
+            SUBMISSION: TASKS[self.task].write(submitted),
         }
         files = [self._part(f"{PARTS}/{fingerprint}.{name}", of, records=len(rows)) for name, of in contents.items()]
-        _, _, dead = by_id(table.drop_columns("prediction"))
+        _, _, dead = by_id(table.drop_columns(["prediction", "good"]))
         letters = write_dead_letters(self.directory, f"{PARTS}/{fingerprint}.dead.jsonl", dead)
         totals = {"records": len(rows), "dead_letters": len(dead)}
         entry = Entry(fingerprint, tuple(files), totals, dead_letters=letters)
@@ -218,28 +221,31 @@ class ShardPredictions:
         self.opened = opened
         self.reader = ShardRecords(cast(Any, Unlabelled(opened.task)), opened.wordpiece, Splits(), replace_errors=False)
         self.totals = Counter(documents=0, predictions=0, tokens=0, cut=0)
-        self._rows: list[tuple[str | None, str, int, int, str]] = []
+        self._rows: list[tuple[str | None, str, int, int, str, bool]] = []
 
     def add(self, batch: Batch) -> None:
         """Predicts the examples of a batch of inputs; every one gets a row, whatever is wrong with it."""
         self.reader.dead += batch.dead
         found = list(self.reader.examples(batch))
-        records = self._records(batch, found)
+        records, sizes = self._records(batch, found)
         said, numbers = self._decoded(records), Counter[int]()
         for document, example in found:
-            row = said.get((example.id, example.texts))
-            self.totals["documents"] += row is not None
+            key = (example.id, example.texts)
+            row, (tokens, cut) = said.get(key), sizes.get(key, (0, False))
+            self.totals.update(documents=row is not None, tokens=tokens, cut=cut)
             self.totals["predictions"] += 1
             text = json.dumps(row or example.gold or nothing(self.opened.task.name, id=example.id), ensure_ascii=False)
-            own = example.id if not example.texts or example.named else ""
-            self._rows.append((own or None, *batch.position(document), numbers[document], text))
+            own = example.id if row is not None and example.named and self.opened.task.name not in BY_TEXT else None
+            self._rows.append((own, *batch.position(document), numbers[document], text, row is not None))
             numbers[document] += 1
 
-    def _records(self, batch: Batch, found: Sequence[tuple[int, Example]]) -> dict[_Key, list[Record]]:
-        """The records of each example; of examples that are alike once."""
+    def _records(
+        self, batch: Batch, found: Sequence[tuple[int, Example]]
+    ) -> tuple[dict[_Key, list[Record]], dict[_Key, tuple[int, bool]]]:
+        """The records of each example, how many tokens they have, and whether a text is cut; of like examples once."""
         unique = list(dict.fromkeys(text for _, example in found for text in example.texts))
         tokens = dict(zip(unique, self.opened.wordpiece.tokenize(unique), strict=True))
-        made: dict[_Key, list[Record]] = {}
+        made, sizes = dict[_Key, list[Record]](), dict[_Key, tuple[int, bool]]()
         for document, example in found:
             key = (example.id, example.texts)
             if key in made or not example.texts:
@@ -250,9 +256,8 @@ class ShardPredictions:
             except BadRecord as error:
                 self.reader.dead.append(batch.dead_letter(document, f"{named(example)}{error}"))
                 continue
-            self.totals["tokens"] += sum(len(record["ids"]) for record in made[key])
-            self.totals["cut"] += is_cut(made[key], of_texts)
-        return made
+            sizes[key] = sum(len(record["ids"]) for record in made[key]), is_cut(made[key], of_texts)
+        return made, sizes
 
     def _decoded(self, records: dict[_Key, list[Record]]) -> dict[_Key, dict[str, Any]]:
         """The prediction for each example; those of like length are decoded together."""

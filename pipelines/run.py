@@ -111,17 +111,27 @@ def run(
 def _prepared(directory: Path) -> Iterator[None]:
     """The output folder, there and locked."""
     with plain_errors(directory):
-        new = not directory.exists()
-        (directory / SHARDS).mkdir(parents=True, exist_ok=True)
+        new = [path for path in (directory, *directory.parents) if not path.exists()]
+        directory.mkdir(parents=True, exist_ok=True)
         try:
             with lock(directory):
-                yield
+                (directory / SHARDS).mkdir(exist_ok=True)
+                try:
+                    yield
+                except BaseException:
+                    # By the holder of the lock alone: that of a run which still lists its inputs is as empty.
+                    _remove_empty(directory / SHARDS)
+                    raise
         except BaseException:
-            with contextlib.suppress(OSError):  # not empty, where the run came to something
-                (directory / SHARDS).rmdir()
-                if new:
-                    directory.rmdir()
+            _remove_empty(*new)
             raise
+
+
+def _remove_empty(*folders: Path) -> None:
+    """Removes what a run that came to nothing made; other folders are not empty."""
+    with contextlib.suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _finished(job: Job, plan: Plan) -> Outcome | None:

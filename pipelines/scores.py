@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines.console import count_of
 from pipelines.errors import InputError
+from transforms.tasks.json_input import utf8
 from transforms.tasks.relation_extraction import RelationExtraction
 from transforms.tasks.scores.relation_extraction import read_aliases
 from transforms.tasks.task import TASKS
@@ -59,13 +60,19 @@ def read_both(task: str, predictions: Path, gold: Path) -> tuple[Any, Any]:
 def read_gold(task: str, gold: Path, *, instead: Path | None = None) -> Any:
     """What a file says is right; raises InputError, also for one without a row, in which nothing could be right.
 
-    `instead`: a file that may have been named in its place.
+    `instead`: a file that may have been named in its place, where the two have formats of their own.
     """
-    read = TASKS[task].read_gold
+    kind = TASKS[task]
+    read = kind.read_gold
     try:
         true = read_with(read, gold)
     except InputError as error:
-        if instead is not None and _readable(read, instead):
+        if (
+            instead is not None
+            and read is not kind.read_predictions
+            and _readable(read, instead)
+            and _readable(kind.read_predictions, gold)
+        ):
             raise InputError(f"{error}; but {instead} is of the task's format: name it second") from None
         raise
     if not true:
@@ -80,7 +87,7 @@ def _readable(read: Callable[[bytes], Any], path: Path) -> bool:
 
 
 def _rows(path: Path) -> int:
-    return sum(bool(line.strip()) for line in _unpacked(path.read_bytes()).split(b"\n"))
+    return sum(bool(line.strip()) for line in utf8(_unpacked(path.read_bytes())).split("\n"))
 
 
 def _named(row: str | tuple[str, ...]) -> str:

@@ -10,6 +10,7 @@ from transforms.tasks.record import BadRecord, Example
 from transforms.tasks.task import Task
 
 _IDS = {"entity-linking": "text_id"}  # where it is not `id`
+BY_TEXT = {"relation-extraction"}  # whose organisers know rows by their texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +53,22 @@ def nothing(task: str, *, id: str = "", text: str = "") -> dict[str, Any]:
     return {_IDS.get(task, "id"): id, **said, GOLD[task]: []}
 
 
-def first_of_each(task: str, predictions: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """What organisers take, who know examples by their ids: the first prediction for each id, or text without one.
+def first_of_each(task: str, predictions: Iterable[Mapping[str, Any]], good: Iterable[bool]) -> list[Mapping[str, Any]]:
+    """What organisers take: one prediction for what they know an example by, its id, or its text where that has none.
 
-    >>> first_of_each("event-extraction", [{"id": "a", "event_list": []}, {"id": "a", "event_list": [1]}])
-    [{'id': 'a', 'event_list': []}]
+    The first that is `good`, made for a row that could be read, or else the first.
+
+    >>> rows = [{"id": "a", "event_list": []}, {"id": "a", "event_list": [1]}, {"id": "a", "event_list": [2]}]
+    >>> first_of_each("event-extraction", rows, [False, True, True])
+    [{'id': 'a', 'event_list': [1]}]
     """
-    found = dict[str, Mapping[str, Any]]()
-    for row in predictions:
-        found.setdefault(row[_IDS.get(task, "id")] or row.get("text", ""), row)
-    return list(found.values())
+    name, rows = "text" if task in BY_TEXT else _IDS.get(task, "id"), list(zip(predictions, good, strict=True))
+    chosen = dict[str, int]()
+    for number, (row, whole) in enumerate(rows):
+        key = row[name] or row.get("text", "") or row.get("id", "")
+        if key not in chosen or (whole and not rows[chosen[key]][1]):
+            chosen[key] = number
+    return [rows[number][0] for number in sorted(chosen.values())]
 
 
 def _named(task: str, row: Mapping[str, Any]) -> dict[str, str]:

@@ -17,7 +17,8 @@ BATCH_BYTES = 1 << 20
 class DeadLetter:
     """A record that could not be counted: where it begins and why.
 
-    `offset`: bytes into the source, decompressed, and as UTF-8 where that is UTF-16 or UTF-32; rows into a table.
+    `offset`: bytes into the source, decompressed, and as UTF-8 where that is UTF-16 or UTF-32; rows into a table,
+    paragraphs into a file of reading comprehension.
     """
 
     source: str

@@ -36,7 +36,8 @@ def read_paragraphs(piece: Slice, reading: Reading) -> Iterator[Batch]:
         return
     data, ends, starts, dead = bytearray(), [0], [], []
     for number, (_, paragraph) in enumerate(found):
-        if not piece.begin <= source.size * number // len(found) < piece.end:
+        # Of a source that does not tell its size there is one slice, of 0 bytes.
+        if source.size and not piece.begin <= source.size * number // len(found) < piece.end:
             continue
         if isinstance(paragraph, BadRecord):
             dead.append(DeadLetter(source.place, number, str(paragraph)))

@@ -87,6 +87,47 @@ def test_what_is_bad_has_a_dead_letter_and_its_place(runs: dict[str, Path], tmp_
     assert [json.loads(line)["id"] for line in submitted] == ["g0", "empty", "g1", "none", "g9", "g2"]
 
 
+def test_a_row_that_is_bad_counts_once_and_leaves_its_id_to_a_good_one(runs: dict[str, Path], tmp_path: Path) -> None:
+    name = "event-extraction"
+    text = rows_of(name, 1, seed=1)[0]["text"]
+    lines = [{"id": "a", "text": ""}, {"id": "a", "text": ""}, {"id": "b", "text": ""}, {"id": "b", "text": text}]
+    path = write_lines(tmp_path / "rows.json", [*lines, {"id": "c", "text": text}])
+    assert predict(name, runs[name], tmp_path / "out", path, max_bad_records="3").code == 0
+    found = rows(tmp_path / "out")
+    assert [row["id"] for row in found] == ["a", "a", "b", "b", "c"]
+    totals = json.loads((tmp_path / "out/manifest.json").read_text())["totals"]
+    assert (totals["documents"], totals["predictions"], totals["dead_letters"]) == (2, 5, 3)
+    submitted = [json.loads(line) for line in (tmp_path / "out/submission.json").read_text().splitlines()]
+    assert submitted == [found[0], found[3], found[4]]
+
+
+def test_relations_of_one_id_and_two_texts_are_both_submitted(runs: dict[str, Path], tmp_path: Path) -> None:
+    name = "relation-extraction"
+    path = write_lines(tmp_path / "rows.json", [{**row, "id": 1} for row in rows_of(name, 2, seed=1)])
+    assert predict(name, runs[name], tmp_path / "out", path, max_bad_records="0").code == 0
+    assert len((tmp_path / "out/submission.json").read_text().splitlines()) == 2
+
+
+def test_totals_do_not_depend_on_shards(runs: dict[str, Path], tmp_path: Path) -> None:
+    name = "event-extraction"
+    text = rows_of(name, 1, seed=1)[0]["text"]
+    path = write_lines(tmp_path / "rows.json", [{"text": text}] * 4)
+    for shard_bytes in ("1MiB", "40"):
+        assert predict(name, runs[name], tmp_path / shard_bytes, path, shard_bytes=shard_bytes).code == 0
+    manifests = [(tmp_path / shard_bytes / "manifest.json").read_bytes() for shard_bytes in ("1MiB", "40")]
+    assert manifests[0] == manifests[1]
+
+
+def test_another_limit_of_documents_is_another_output(runs: dict[str, Path], tmp_path: Path) -> None:
+    name = "reading-comprehension"
+    path = write_lines(tmp_path / "rows.json", rows_of(name, 2, seed=1))
+    first = predict(name, runs[name], tmp_path / "out", path, max_document_bytes=9, max_bad_records="100%")
+    assert first.code == 0, first.err
+    again = predict(name, runs[name], tmp_path / "out", path)
+    assert again.code == InputError.exit_code
+    assert "(max_document_bytes: 9, now 67108864)" in again.err
+
+
 def test_of_two_questions_with_one_id_the_first_is_submitted(runs: dict[str, Path], tmp_path: Path) -> None:
     name = "reading-comprehension"
     first, second = (rows_of(name, 1, seed=seed)[0]["data"][0]["paragraphs"][0] for seed in (2, 3))

@@ -266,3 +266,22 @@ def test_a_run_without_inputs_leaves_no_folder_that_was_not_there(
     with pytest.raises(InputError, match="no such file"):
         run_here(Sums(tmp_path / "out"))
     assert list(tmp_path.rglob("*")) == ([tmp_path / "out"] if made else [])
+
+
+def test_a_run_that_is_refused_takes_nothing_from_the_one_that_lists_its_inputs(tmp_path: Path) -> None:
+    directory = tmp_path / "out"
+    (directory / SHARDS).mkdir(parents=True)
+    with lock(directory):
+        with pytest.raises(InputError, match="is being written by another run"):
+            run_here(Sums(directory))
+        assert list((directory / SHARDS).iterdir()) == []
+
+
+def test_folders_above_go_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def plan(self: Sums, *, workers: int, fresh: bool = False) -> Plan:
+        raise InputError("no such file")
+
+    monkeypatch.setattr(Sums, "plan", plan)
+    with pytest.raises(InputError, match="no such file"):
+        run_here(Sums(tmp_path / "new/and/out"))
+    assert list(tmp_path.iterdir()) == []

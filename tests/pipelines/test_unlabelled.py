@@ -74,9 +74,16 @@ def test_a_row_of_another_task_is_bad_and_one_of_several_is_not() -> None:
 
 def test_of_predictions_with_one_id_the_first_is_taken() -> None:
     rows = [nothing("entity-linking", id=id, text=text) for id, text in (("7", "甲"), ("8", "甲"), ("7", "乙"))]
-    assert first_of_each("entity-linking", rows) == rows[:2]
+    assert first_of_each("entity-linking", rows, [True] * 3) == rows[:2]
+    assert first_of_each("entity-linking", rows, [False, True, True]) == rows[1:]
+    assert first_of_each("entity-linking", rows, [False, False, False]) == rows[:2]
     rows = [nothing("event-extraction", text=text) for text in "甲乙甲"]
-    assert first_of_each("event-extraction", rows) == rows[:2]
+    assert first_of_each("event-extraction", rows, [True] * 3) == rows[:2]
+
+
+def test_relations_are_known_by_their_texts() -> None:
+    rows = [nothing("relation-extraction", id="1", text=text) for text in "甲乙甲"]
+    assert first_of_each("relation-extraction", rows, [True] * 3) == rows[:2]
 
 
 def test_a_row_of_entity_linking_is_named_by_its_text_id() -> None:

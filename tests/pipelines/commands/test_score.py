@@ -117,6 +117,23 @@ def test_files_that_were_swapped(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("content", [None, "{}\n"])
+def test_gold_that_is_missing_or_bad_is_not_taken_for_predictions(tmp_path: Path, content: str | None) -> None:
+    for name, row in (("relation-extraction", RELATION), ("reading-comprehension", READING)):
+        said = write_lines(tmp_path / "said.json", [row])
+        gold = tmp_path / "gold.json"
+        if content is not None:
+            gold.write_text(f"[{content}")
+        found = hanmill("score", name, said, gold)
+        assert (found.code, "second" in found.err) == (3, False)
+
+
+def test_a_byte_order_mark_is_no_row(tmp_path: Path) -> None:
+    gold = write_lines(tmp_path / "gold.json", [RELATION])
+    gold.write_bytes("\ufeff\n".encode() + gold.read_bytes())
+    assert hanmill("score", "relation-extraction", gold, gold).err == ""
+
+
 def test_an_encoding_that_is_not_utf8(tmp_path: Path) -> None:
     gold = write_lines(tmp_path / "gold.json", [EVENT])
     said = tmp_path / "said.json"

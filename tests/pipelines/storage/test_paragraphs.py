@@ -60,6 +60,7 @@ def test_a_bad_article_has_a_place_among_the_paragraphs(tmp_path: Path, cuts: li
         (b'{"data": [', "not JSON: Expecting value at character 11"),
         (b'{"data":\n [', "not JSON: Expecting value at line 2, character 3"),
         (b'{"text": "", "spo_list": []}', "field 'spo_list' and no 'data': a row of relation-extraction"),
+        (b'{"question": "", "answers": []}', "field 'data' is missing"),
         (b'{"data": {}}', "field 'data' is an object, not a list"),
         (b"[]", "not a JSON object but a list"),
         (b'{"data": "\xff\xff"}', "not UTF-8 nor GB18030: "),
@@ -84,6 +85,12 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
     path = written(tmp_path / "a.json", {"paragraphs": ["中国人民"]}, encoding=encoding)
     reading = Reading(format="paragraphs", encoding="utf-16" if encoding == "utf-16" else "auto")
     assert read(path, [4], reading) == ([(0, "中国人民")], [])
+
+
+def test_a_source_that_does_not_tell_its_size_is_read_as_a_whole(tmp_path: Path) -> None:
+    (source,) = discover([str(written(tmp_path / "a.json", {"paragraphs": ["中", "国"]}))], READING)
+    (batch,) = read_batches([whole(source._replace(size=0))], READING)
+    assert list(batch.starts) == [0, 1]
 
 
 def test_files_of_a_folder_are_cut_too(tmp_path: Path) -> None:
