@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.errors import DONE, InputError
+from pipelines.errors import DONE
 from pipelines.installation import identity
 from pipelines.recipe import Recipe, Step
-from pipelines.storage.commit import digest, lock, write_bytes, write_json
+from pipelines.storage.commit import digest, lock, plain_errors, write_bytes, write_json
 from pipelines.storage.manifest import MANIFEST, read_json
 
 STATE = "_recipe"  # a folder of its own: a lock clears away what lies around it
@@ -38,10 +38,8 @@ def run_recipe(recipe: Recipe, launch: Launch, *, tell: Callable[[str], None]) -
     Raises InputError for a folder that cannot be written, or while another run of the recipe is on in it.
     """
     state = recipe.directory / STATE
-    try:
+    with plain_errors(state):
         state.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{state}: {error.strerror or error}: the output cannot be written there") from error
     ran: list[Ran] = []
     with lock(state):
         known: dict[str, Any] = read_json(state / STEPS) or {}

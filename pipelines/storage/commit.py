@@ -149,7 +149,9 @@ def plain_errors(directory: Path) -> Iterator[None]:
     except OSError as error:
         place = Path(str(error.filename or directory))
         why = ": the output cannot be written there" if place.is_relative_to(directory) else ""
-        raise InputError(f"{place}: {error.strerror or error}{why}") from error
+        # mkdir(exist_ok=True) raises FileExistsError where a file is in the way of the folder.
+        what = "Not a directory" if isinstance(error, FileExistsError) else error.strerror or error
+        raise InputError(f"{place}: {what}{why}") from error
 
 
 @contextlib.contextmanager
