@@ -4,7 +4,6 @@ import functools
 import itertools
 import json
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,13 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import pipelines.quiet_keras  # noqa: F401  workers begin here
-from pipelines.engines.local import Local
 from pipelines.errors import EngineError, InputError
 from pipelines.examples import ShardRecords, named
 from pipelines.installation import code_files, hash_of
-from pipelines.linking import parts_of_files
-from pipelines.run import run
-from pipelines.scores import read_gold, score_files
 from pipelines.storage.batches import Batch
 from pipelines.storage.commit import attempt
 from pipelines.storage.dead_letters import few_enough, gather_dead_letters, write_dead_letters
@@ -287,22 +282,3 @@ def code_version() -> str:
     files = [f"transforms/{name}.py" for name in transforms] + [f"pipelines/{name}.py" for name in running]
     folders = ("models", "pipelines/storage", "pipelines/training", "transforms/tasks")
     return hash_of(code_files(*COUNTING, *folders, *files))
-
-
-def evaluate(model: Path, file: Path, *, task: str, knowledge_base: Path | None = None) -> dict[str, Any]:
-    """The organisers' metrics of a run's predictions for a file with gold, and how many of its rows are bad.
-
-    Of entity linking also what makes its score up. Raises InputError that names the file and its line.
-    """
-    read_gold(task, file)  # what is wrong there is told before anything is predicted
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "0")  # all cores: nothing runs beside it
-    with tempfile.TemporaryDirectory() as folder:
-        job = Predictions.of(
-            [str(file)], Path(folder), model=model, task=task, knowledge_base=knowledge_base, max_bad_records="100%"
-        )
-        totals, submission = run(job, engine=Local(1)).manifest["totals"], Path(folder) / SUBMISSION
-        found = score_files(task, submission, file)
-        trained = TrainedRun.open(model, task=task, knowledge_base=knowledge_base)
-        if trained.records.candidates is not None:
-            found |= parts_of_files(submission, file, trained.records.candidates.statistics)
-        return {**found, "bad_records": totals["dead_letters"]}

@@ -101,7 +101,7 @@ def evaluate(
         if (schema, vocab, max_length) != (None, None, None):
             raise UsageError("--schema, --vocab, --max-length: only with --oracle; a RUN has its own")
         with needing("train", command="hanmill evaluate --model"):
-            from pipelines.predict import evaluate as evaluate_model
+            from pipelines.evaluate import evaluate as evaluate_model
 
         _tell(evaluate_model(model, file, task=task.value, knowledge_base=kb), as_json)
         return

@@ -189,10 +189,6 @@ def test_what_is_no_run_of_the_task(runs: dict[str, Path], tmp_path: Path) -> No
     assert (result.code, "a model of relation-extraction, not of event-extraction" in result.err) == (3, True)
     result = predict("event-extraction", tmp_path, tmp_path / "out", gold)
     assert (result.code, "no run with weights in best/: name the folder" in result.err) == (3, True)
-    result = hanmill("evaluate", "event-extraction", gold)
-    assert (result.code, "--model RUN, or --oracle" in result.err) == (2, True)
-    result = hanmill("evaluate", "event-extraction", gold, "--model", tmp_path, "--max-length", 64)
-    assert (result.code, "only with --oracle" in result.err) == (2, True)
 
 
 def test_a_damaged_checkpoint_names_its_file(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def oracle_of(folder: Path, name: str, gold: Path) -> dict[str, float]:
 @every_model
 def test_a_small_model_learns_32_examples(train: Any, model: str, tmp_path: Path) -> None:
     """And the score that training gives is that of predictions made from the file."""
-    from pipelines.predict import evaluate
+    from pipelines.evaluate import evaluate
 
     name, gold = task_of(model), tmp_path / "dev.json"
     found = max(scores(train, tmp_path, model, dev=rows_of(name, TRAINED, seed=1)))
