@@ -10,7 +10,6 @@ from typing import Any
 from pipelines.console import count_of
 from pipelines.errors import InputError
 from transforms.tasks.json_input import utf8
-from transforms.tasks.relation_extraction import RelationExtraction
 from transforms.tasks.scores.relation_extraction import read_aliases
 from transforms.tasks.task import TASKS
 
@@ -32,9 +31,10 @@ def score_files(
     may be said for a name. `rules`: for entity linking, those of another year. `tell`: hears of rows that only one of
     the files has, which the rules pass over.
     """
+    kind = TASKS[task]
     said, true = read_both(task, predictions, gold)
     for path, rows in ((predictions, said), (gold, true)):
-        if again := _rows(path) - len(rows) if task == RelationExtraction.name else 0:
+        if again := _rows(path) - len(rows) if kind.known_by == "text" else 0:
             tell(f"{path}: {count_of(again, 'row')} with a text that stands there again: of each the last counts")
     if missing := [row for row in true if row not in said]:
         several = f"{len(missing):,} of the {count_of(len(true), 'row')} of {gold}"
@@ -45,7 +45,7 @@ def score_files(
     more = {"aliases": read_with(read_aliases, aliases)} if aliases is not None else dict[str, Any]()
     if rules is not None:
         more["rules"] = rules
-    found: dict[str, float] = TASKS[task].score(said, true, **more)
+    found: dict[str, float] = kind.score(said, true, **more)
     return found
 
 
@@ -112,7 +112,9 @@ def _unpacked(content: bytes) -> bytes:
         return content
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if len(names := archive.namelist()) != 1:
+            # What a Mac puts beside a file it packs holds no predictions.
+            names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
+            if len(names) != 1:
                 raise ValueError(f"an archive of {len(names)} files: give the one with predictions")
             return archive.read(names[0])
     except zipfile.BadZipFile as error:

@@ -19,9 +19,6 @@ from transforms.tasks.task import TASKS, Task
 from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import WordPiece
 
-_NEEDS_SCHEMA = ("relation-extraction", "event-extraction")
-_TAKES_SCHEMA = (*_NEEDS_SCHEMA, "text-classification")
-
 
 @dataclass(frozen=True, slots=True)
 class TaskOptions:
@@ -41,10 +38,10 @@ class TaskOptions:
     known_ids: bool = False  # an id that the knowledge base does not have makes a bad record
 
     def __post_init__(self) -> None:
-        if self.schema is None and self.name in _NEEDS_SCHEMA:
+        if self.schema is None and TASKS[self.name].listed == "yes":
             raise UsageError(f"{self.name} needs --schema FILE: the organisers' list of its labels")
-        if self.schema is not None and self.name not in _TAKES_SCHEMA:
-            raise UsageError(f"--schema: {self.name} has no labels; only {', '.join(_TAKES_SCHEMA)} take it")
+        if self.schema is not None:
+            check_listed(self.name)
         if self.stride and self.name != "reading-comprehension":
             raise UsageError(f"--stride: {self.name} has no windows; only reading-comprehension takes it")
         if self.across and self.name != "masked-language-model":
@@ -87,6 +84,13 @@ class TaskOptions:
             "dictionary": self.dictionary_hash,
             **(linking if self.name == EntityLinking.name else {}),
         }
+
+
+def check_listed(name: str) -> None:
+    """Raises UsageError for a task whose labels are in no file, or that has none."""
+    if TASKS[name].listed == "no":
+        others = ", ".join(other for other, task in TASKS.items() if task.listed != "no")
+        raise UsageError(f"--schema: {name} has no labels; only {others} take it")
 
 
 def read_hash(path: Path) -> str:

@@ -77,7 +77,8 @@ class TrainedRun:
             else:
                 checkpoint = open_checkpoint(best)
                 model = how.model(Encoder(checkpoint.config), self.records)
-                load(model, checkpoint)
+                if unknown := load(model, checkpoint).unused:
+                    raise InputError(f"{best}: has {unknown[0]}, which the model has not: train it again")
         except CheckpointError as error:
             raise InputError(f"{error}") from error
         return InBatches(model.predict_on_batch, batch_size, lengths_of(task.max_length), task.shapes)

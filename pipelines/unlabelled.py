@@ -7,22 +7,19 @@ from typing import Any
 
 from transforms.tasks.json_input import GOLD
 from transforms.tasks.record import BadRecord, Example
-from transforms.tasks.task import Task
-
-_IDS = {"entity-linking": "text_id"}  # where it is not `id`
-BY_TEXT = {"relation-extraction"}  # whose organisers know rows by their texts
+from transforms.tasks.task import Extraction
 
 
 @dataclass(frozen=True, slots=True)
 class Unlabelled:
-    """A task as `ShardRecords` reads examples with it; gold is taken out before the task sees a row."""
+    """A task as `ShardRecords` reads examples with it; gold is taken out before the task sees it."""
 
-    task: Task
+    task: Extraction
 
     def examples(self, text: str, label: str) -> Iterator[Example | BadRecord]:
-        """The examples of a text. Behind what is wrong with a row comes an example without texts, if it has a name.
+        """The examples of a text. Behind what is wrong with one comes an example without texts, if it has a name.
 
-        So a row whose text is empty still has its place among the predictions.
+        So a row whose text is empty, or a question, still has its place among the predictions.
         """
         gold = GOLD[self.task.name]
 
@@ -33,46 +30,49 @@ class Unlabelled:
             row = json.loads(text, object_pairs_hook=without)
         except (ValueError, RecursionError):
             row = None
+        rows = iter(self._rows(row))
         try:
-            yield from self.task.examples(text if row is None else json.dumps(row), label)
+            for found in self.task.examples(text if row is None else json.dumps(row), label):
+                yield found
+                of = next(rows, None)
+                if isinstance(found, BadRecord):
+                    yield from self._place(of)
         except BadRecord as error:
             yield error
-            if self.task.reads == "lines" and isinstance(row, dict) and (named := _named(self.task.name, row)):
-                yield Example(named.get("id", ""), (), gold=nothing(self.task.name, **named))
+            for of in rows:
+                yield from self._place(of)
+
+    def _rows(self, row: Any) -> list[Any]:
+        """What is an example each, as far as it can be told."""
+        if self.task.reads != "paragraphs":
+            return [row]
+        questions = row.get("qas") if isinstance(row, dict) else None
+        return questions if isinstance(questions, list) else []
+
+    def _place(self, row: Any) -> Iterator[Example]:
+        """An example without texts, whose prediction is that there is nothing; none for a row without a name."""
+        fields = {"id": self.task.id_name, "text": "text"}
+        found = {name: row.get(field) for name, field in fields.items()} if isinstance(row, dict) else {}
+        said = {name: str(of) for name, of in found.items() if isinstance(of, str | int) and not isinstance(of, bool)}
+        named = {name: of for name, of in said.items() if of.strip() and of.isprintable()}
+        if named:
+            yield Example(named.get("id", ""), (), gold=self.task.nothing(**named))
 
 
-def nothing(task: str, *, id: str = "", text: str = "") -> dict[str, Any]:
-    """The prediction for an example of which there is nothing to say.
-
-    >>> nothing("relation-extraction", id="r1"), nothing("event-extraction", id="e1")
-    ({'id': 'r1', 'text': '', 'spo_list': []}, {'id': 'e1', 'event_list': []})
-    """
-    if task == "reading-comprehension":
-        return {"id": id, "answer": ""}
-    said = {} if task == "event-extraction" and id else {"text": text}
-    return {_IDS.get(task, "id"): id, **said, GOLD[task]: []}
-
-
-def first_of_each(task: str, predictions: Iterable[Mapping[str, Any]], good: Iterable[bool]) -> list[Mapping[str, Any]]:
+def first_of_each(
+    known_by: str, predictions: Iterable[Mapping[str, Any]], good: Iterable[bool]
+) -> list[Mapping[str, Any]]:
     """What organisers take: one prediction for what they know an example by, its id, or its text where that has none.
 
     The first that is `good`, made for a row that could be read, or else the first.
 
     >>> rows = [{"id": "a", "event_list": []}, {"id": "a", "event_list": [1]}, {"id": "a", "event_list": [2]}]
-    >>> first_of_each("event-extraction", rows, [False, True, True])
+    >>> first_of_each("id", rows, [False, True, True])
     [{'id': 'a', 'event_list': [1]}]
     """
-    name, rows = "text" if task in BY_TEXT else _IDS.get(task, "id"), list(zip(predictions, good, strict=True))
-    chosen = dict[str, int]()
+    rows, chosen = list(zip(predictions, good, strict=True)), dict[str, int]()
     for number, (row, whole) in enumerate(rows):
-        key = row[name] or row.get("text", "") or row.get("id", "")
+        key = row[known_by] or row.get("text", "") or row.get("id", "")
         if key not in chosen or (whole and not rows[chosen[key]][1]):
             chosen[key] = number
     return [rows[number][0] for number in sorted(chosen.values())]
-
-
-def _named(task: str, row: Mapping[str, Any]) -> dict[str, str]:
-    """Id and text of a row, as far as they can be written."""
-    fields = {"id": _IDS.get(task, "id"), "text": "text"}
-    found = {name: str(row[field]) for name, field in fields.items() if isinstance(row.get(field), str | int)}
-    return {name: said for name, said in found.items() if said.strip() and said.isprintable()}

@@ -105,11 +105,12 @@ def evaluate(
 
         _tell(evaluate_model(model, file, task=task.value, knowledge_base=kb), as_json)
         return
-    if schema is not None and task in (ScoredName.READING_COMPREHENSION, ScoredName.ENTITY_LINKING):
-        raise UsageError(f"--schema: {task.value} has no labels")
     with needing("records", command="hanmill evaluate"):
         from pipelines.oracle import Oracle, score_oracle
+        from pipelines.task_options import check_listed
 
+    if schema is not None:
+        check_listed(task.value)
     made = Oracle.of(task.value, file, schema=schema, vocabulary=vocab, knowledge_base=kb, max_length=max_length or 0)
     _tell({**score_oracle(made, file), "bad_records": len(made.dead)}, as_json)
     if not as_json:

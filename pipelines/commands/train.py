@@ -7,16 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.commands.options import MOST, Fresh, KnowledgeBase, NoReport, knowledge_base, needing
+from pipelines.commands.records import TaskName
 from pipelines.console import tell
-
-
-class TrainedName(StrEnum):
-    MASKED_LANGUAGE_MODEL = "masked-language-model"
-    TEXT_CLASSIFICATION = "text-classification"
-    READING_COMPREHENSION = "reading-comprehension"
-    RELATION_EXTRACTION = "relation-extraction"
-    EVENT_EXTRACTION = "event-extraction"
-    ENTITY_LINKING = "entity-linking"
 
 
 class ScheduleName(StrEnum):
@@ -31,7 +23,7 @@ class PrecisionName(StrEnum):
 
 
 def train(
-    task: Annotated[TrainedName, typer.Argument(metavar="TASK", help="What is trained.", show_default=False)],
+    task: Annotated[TaskName, typer.Argument(metavar="TASK", help="What is trained.", show_default=False)],
     records: Annotated[str, typer.Option(metavar="DIR", help="Output of hanmill records.", show_default=False)],
     out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the run.", show_default=False)],
     init: Annotated[
@@ -101,7 +93,7 @@ def train(
     given = {"epochs": epochs, "learning_rate": learning_rate, "encoder": encoder, "head_rate": head_rate}
     learning: dict[str, Any] = {
         **(LIGHT if light else {}),
-        **(NEW_HEAD if init is not None and task is not TrainedName.MASKED_LANGUAGE_MODEL else {}),
+        **(NEW_HEAD if init is not None and task is not TaskName.MASKED_LANGUAGE_MODEL else {}),
         **{name: of for name, of in given.items() if of is not None},
     }
     options = TrainOptions(

@@ -2,7 +2,6 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,9 +41,7 @@ class TrainReadingComprehension:
         return inputs, {"begins": batch["begin"], "ends": batch["end"]}, {"begins": weights, "ends": weights}
 
     def evaluate(self, predict: Predict, data_set: DataSet, split: str, *, batching: Batching) -> dict[str, float]:
-        task, records, predictions = predicted(predict, data_set, split, batching)
-        gold = {record["id"]: record["answers"] for record in records if record["answers"]}
-        return dict(task.score(task.read_predictions(task.write(predictions)), gold))
+        return scored(predict, data_set, split, batching)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +64,7 @@ class TrainRelationExtraction:
         return inputs, targets, {"subjects": weights, "objects": weights}
 
     def evaluate(self, predict: Predict, data_set: DataSet, split: str, *, batching: Batching) -> dict[str, float]:
-        task, records, predictions = predicted(predict, data_set, split, batching)
-        gold = [_triples(record, task.labels["predicates"]) for record in records]
-        return dict(task.score(task.read_predictions(task.write(predictions)), task.read_gold(task.write(gold))))
+        return scored(predict, data_set, split, batching)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +84,18 @@ class TrainEventExtraction:
         return {"ids": batch["ids"]}, {"roles": batch["roles"]}, {"roles": of_tokens(batch)}
 
     def evaluate(self, predict: Predict, data_set: DataSet, split: str, *, batching: Batching) -> dict[str, float]:
-        task, records, predictions = predicted(predict, data_set, split, batching)
-        gold = [_events(record, task.labels) for record in records]
-        return dict(task.score(task.read_predictions(task.write(predictions)), task.read_gold(task.write(gold))))
+        return scored(predict, data_set, split, batching)
 
 
 def of_tokens(batch: Arrays) -> Any:
     """1 where there is a token, float32 [rows, tokens]; rows that are not valid have none."""
     return ((batch["ids"] != 0) & batch[VALID][:, None]).astype(np.float32)
+
+
+def scored(predict: Predict, data_set: DataSet, split: str, batching: Batching) -> dict[str, float]:
+    """The organisers' metrics of what is predicted for the records of a split."""
+    task, records, predictions = predicted(predict, data_set, split, batching)
+    return dict(task.score(task.read_predictions(task.write(predictions)), task.gold(records)))
 
 
 def predicted(
@@ -115,26 +114,3 @@ def predicted(
     for begin in range(0, len(examples), _AT_ONCE):
         predictions += task.decode(list(itertools.chain(*examples[begin : begin + _AT_ONCE])), model)
     return task, list(itertools.chain(*examples)), predictions
-
-
-def _triples(record: Record, labels: Sequence[str]) -> dict[str, Any]:
-    """A record's gold as a row of the organisers' format."""
-    items: dict[int, dict[str, Any]] = {}
-    for place, group in enumerate(record["groups"].tolist()):
-        predicate, _, slot = labels[record["predicates"][place]].rpartition("_")
-        subject, value = (_said(record, part, place) for part in ("subject", "object"))
-        items.setdefault(group, {"subject": subject, "predicate": predicate, "object": {}})["object"][slot] = value
-    return {"text": record["text"], "spo_list": list(items.values())}
-
-
-def _events(record: Record, labels: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """The same of events."""
-    events = [{"event_type": labels["event_types"][kind], "arguments": []} for kind in record["event_types"]]
-    for place, event in enumerate(record["argument_events"].tolist()):
-        role = labels["argument_roles"][record["argument_roles"][place]].rpartition("/")[2]
-        events[event]["arguments"].append({"role": role, "argument": _said(record, "argument", place)})
-    return {"id": record["id"], "event_list": events}
-
-
-def _said(record: Record, part: str, place: int) -> str:
-    return str(record["text"][record[f"{part}_begins"][place] : record[f"{part}_ends"][place]])

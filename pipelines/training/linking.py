@@ -18,7 +18,6 @@ from pipelines.training.extraction import Triple, of_tokens, predicted
 from transforms.splits import TRAIN
 from transforms.tasks.entity_linking import EntityLinking as Task
 from transforms.tasks.entity_linking_candidates import Candidates, Statistics
-from transforms.tasks.record import Record
 from transforms.tasks.scores.entity_linking import parts
 
 
@@ -53,7 +52,7 @@ class TrainEntityLinking:
     def evaluate(self, predict: Predict, data_set: DataSet, split: str, *, batching: Batching) -> dict[str, float]:
         task, records, predictions = predicted(predict, data_set, split, batching)
         said = task.read_predictions(task.write(predictions))
-        gold = task.read_gold(task.write([_links(record) for record in records]))
+        gold = task.gold(records)
         return {**task.score(said, gold), **parts(said, gold, frequent=task.candidates.statistics.frequent)}
 
 
@@ -76,12 +75,3 @@ def with_candidates(data_set: DataSet, known: KnownBase, statistics: Statistics 
     if statistics is None:
         statistics = Statistics.of(data_set.records(TRAIN), knowledge_base)
     return replace(data_set, candidates=Candidates(knowledge_base, statistics))
-
-
-def _links(record: Record) -> dict[str, Any]:
-    """A record's gold as a row of the organisers' format."""
-    spans = zip(record["mention_begins"].tolist(), record["mention_ends"].tolist(), record["entities"], strict=True)
-    mentions = [
-        {"mention": record["text"][begin:end], "offset": str(begin), "kb_id": entity} for begin, end, entity in spans
-    ]
-    return {"text_id": record["id"], "text": record["text"], "mention_data": mentions}

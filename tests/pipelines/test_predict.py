@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from pipelines.errors import BadRecordsError, InputError
-from pipelines.unlabelled import GOLD
 from tests.pipelines.command import hanmill
 from tests.pipelines.made_records import write_lines
 from tests.pipelines.made_runs import rows_of, untrained_run
+from transforms.tasks.json_input import GOLD
 from transforms.tasks.task import TASKS
 
 pytest.importorskip("keras")
@@ -142,6 +142,18 @@ def test_of_two_questions_with_one_id_the_first_is_submitted(runs: dict[str, Pat
     assert (letter["offset"], letter["reason"]) == (1, f"id {found[0]['id']!r} stands before: {path}, offset 0")
 
 
+def test_a_bad_question_has_a_row(runs: dict[str, Path], tmp_path: Path) -> None:
+    name = "reading-comprehension"
+    paragraph = rows_of(name, 1, seed=2)[0]["data"][0]["paragraphs"][0]
+    paragraph["qas"].insert(0, {"id": "bad", "question": ""})
+    path = write_lines(tmp_path / "rows.json", [{"data": [{"paragraphs": [paragraph]}]}])
+    assert predict(name, runs[name], tmp_path / "out", path, max_bad_records="1").code == 0
+    found = rows(tmp_path / "out")
+    assert [(row["id"], bool(row["answer"])) for row in found] == [("bad", False), ("2-0", True)]
+    assert json.loads((tmp_path / "out/submission.json").read_text()) == {row["id"]: row["answer"] for row in found}
+    assert len((tmp_path / "out/dead_letters.jsonl").read_text().splitlines()) == 1
+
+
 def test_a_file_of_questions_is_cut_in_shards(runs: dict[str, Path], tmp_path: Path) -> None:
     name = "reading-comprehension"
     path = write_lines(tmp_path / "many.json", rows_of(name, 9, seed=4))
@@ -189,6 +201,22 @@ def test_what_is_no_run_of_the_task(runs: dict[str, Path], tmp_path: Path) -> No
     assert (result.code, "a model of relation-extraction, not of event-extraction" in result.err) == (3, True)
     result = predict("event-extraction", tmp_path, tmp_path / "out", gold)
     assert (result.code, "no run with weights in best/: name the folder" in result.err) == (3, True)
+
+
+def test_weights_that_the_model_has_not_are_not_passed_over(tmp_path: Path) -> None:
+    import keras
+
+    run = untrained_run(tmp_path / "made", "event-extraction")
+    weights = run / "best/weights.safetensors"
+    from safetensors.numpy import load_file, save_file
+
+    held = load_file(weights)
+    save_file({**held, "event_extraction/extra/kernel": next(iter(held.values()))}, weights)
+    keras.utils.clear_session()
+    gold = write_lines(tmp_path / "gold.json", rows_of("event-extraction", 2, seed=3))
+    result = predict("event-extraction", run, tmp_path / "out", gold)
+    assert result.code == InputError.exit_code
+    assert "best: has event_extraction/extra/kernel, which the model has not: train it again" in result.err
 
 
 def test_a_damaged_checkpoint_names_its_file(tmp_path: Path) -> None:

@@ -43,6 +43,10 @@ def zipped(path: Path, *files: Path) -> Path:
 def test_an_archive_of_predictions(tmp_path: Path) -> None:
     gold = write_lines(tmp_path / "gold.json", [RELATION])
     assert score_files("relation-extraction", zipped(tmp_path / "a.zip", gold), gold) == RIGHT
+    with zipfile.ZipFile(tmp_path / "mac.zip", "w") as archive:
+        for name, content in (("of/", b""), ("of/a.json", gold.read_bytes()), ("__MACOSX/of/._a.json", b"\0")):
+            archive.writestr(name, content)
+    assert score_files("relation-extraction", tmp_path / "mac.zip", gold) == RIGHT
     two = zipped(tmp_path / "b.zip", gold, Path(__file__))
     with pytest.raises(InputError, match=r"b\.zip: an archive of 2 files: give the one with predictions$"):
         score_files("relation-extraction", two, gold)

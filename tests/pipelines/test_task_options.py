@@ -26,7 +26,7 @@ SCHEMA = Path("schema.json")
     [
         ("relation-extraction", {}, "relation-extraction needs --schema FILE: the organisers' list of its labels"),
         ("event-extraction", {}, "event-extraction needs --schema FILE"),
-        ("entity-linking", {"schema": SCHEMA}, "--schema: entity-linking has no labels; only relation-extraction, "),
+        ("entity-linking", {"schema": SCHEMA}, "--schema: entity-linking has no labels; only text-classification, "),
         ("masked-language-model", {"schema": SCHEMA}, "--schema: masked-language-model has no labels"),
         ("text-classification", {"stride": 3}, "--stride: text-classification has no windows"),
         ("event-extraction", {"schema": SCHEMA, "knowledge_base": SCHEMA}, "--kb: event-extraction has no entities"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.unlabelled import Unlabelled, first_of_each, nothing
+from pipelines.unlabelled import Unlabelled, first_of_each
 from tests.pipelines.made_records import EVENT, LINKED, READING, RELATION
 from transforms.tasks.json_input import GOLD
 from transforms.tasks.record import BadRecord, Example
@@ -73,17 +73,45 @@ def test_a_row_of_another_task_is_bad_and_one_of_several_is_not() -> None:
 
 
 def test_of_predictions_with_one_id_the_first_is_taken() -> None:
-    rows = [nothing("entity-linking", id=id, text=text) for id, text in (("7", "甲"), ("8", "甲"), ("7", "乙"))]
-    assert first_of_each("entity-linking", rows, [True] * 3) == rows[:2]
-    assert first_of_each("entity-linking", rows, [False, True, True]) == rows[1:]
-    assert first_of_each("entity-linking", rows, [False, False, False]) == rows[:2]
-    rows = [nothing("event-extraction", text=text) for text in "甲乙甲"]
-    assert first_of_each("event-extraction", rows, [True] * 3) == rows[:2]
+    linking, events = TASKS["entity-linking"], TASKS["event-extraction"]
+    rows = [linking.nothing(id=id, text=text) for id, text in (("7", "甲"), ("8", "甲"), ("7", "乙"))]
+    assert first_of_each(linking.known_by, rows, [True] * 3) == rows[:2]
+    assert first_of_each(linking.known_by, rows, [False, True, True]) == rows[1:]
+    assert first_of_each(linking.known_by, rows, [False, False, False]) == rows[:2]
+    rows = [events.nothing(text=text) for text in "甲乙甲"]
+    assert first_of_each(events.known_by, rows, [True] * 3) == rows[:2]
 
 
 def test_relations_are_known_by_their_texts() -> None:
-    rows = [nothing("relation-extraction", id="1", text=text) for text in "甲乙甲"]
-    assert first_of_each("relation-extraction", rows, [True] * 3) == rows[:2]
+    task = TASKS["relation-extraction"]
+    rows = [task.nothing(id="1", text=text) for text in "甲乙甲"]
+    assert first_of_each(task.known_by, rows, [True] * 3) == rows[:2]
+
+
+def test_a_bad_question_leaves_its_place_among_the_others() -> None:
+    questions = [
+        {"id": "a", "question": " "},
+        {"id": "b", "question": "谁"},
+        {"question": "谁"},
+        {"id": True, "question": 7},
+        {"id": 9, "question": 7},
+        "no question",
+    ]
+    found = examples("reading-comprehension", {"context": "中国", "qas": questions})
+    said = [isinstance(one, Example) and (one.id, one.gold) for one in found]
+    a, b, nine = ("a", {"id": "a", "answer": ""}), ("b", None), ("9", {"id": "9", "answer": ""})
+    assert said == [False, a, b, False, False, False, nine, False]
+
+
+def test_questions_about_no_context_all_leave_their_places() -> None:
+    questions = [{"id": name, "question": "谁"} for name in "ab"]
+    error, *places = examples("reading-comprehension", {"context": "", "qas": questions})
+    assert str(error) == "field 'context' is empty"
+    assert [place.gold for place in places if isinstance(place, Example)] == [
+        {"id": name, "answer": ""} for name in "ab"
+    ]
+    for bad in ({"context": "中国"}, {"context": "中国", "qas": 7}, []):
+        assert [type(one) for one in examples("reading-comprehension", bad)] == [BadRecord]
 
 
 def test_a_row_of_entity_linking_is_named_by_its_text_id() -> None:
@@ -102,6 +130,6 @@ def test_nothing_can_be_scored() -> None:
     for name, gold in ROWS.items():
         task = TASKS[name]
         whole = READING if name == "reading-comprehension" else gold
-        row = nothing(name, id="q1", text=str(gold.get("text", "")))
+        row = task.nothing(id="q1", text=str(gold.get("text", "")))
         said = task.read_predictions(task.write([row]))
         assert task.score(said, task.read_gold(json.dumps(whole).encode()))["f1"] == 0

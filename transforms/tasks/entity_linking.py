@@ -21,7 +21,7 @@ from transforms.tasks.entity_linking_features import (
 from transforms.tasks.json_input import json_object, offset_field, one_text, text_field, write_lines
 from transforms.tasks.model import CERTAIN, Arrays, ByIds, Model, padded
 from transforms.tasks.pointers import Numbers, pointed, text_of, text_tokens
-from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, text_features
+from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, marked, text_features
 from transforms.tasks.scores import entity_linking as scoring
 from transforms.tasks.scores.entity_linking import is_nil
 from transforms.tasks.spans import columns, placed
@@ -50,6 +50,9 @@ class EntityLinking:
     name: ClassVar[str] = "entity-linking"
     reads: ClassVar[str] = "lines"
     default_length: ClassVar[int] = 128
+    listed: ClassVar[str] = "no"
+    id_name: ClassVar[str] = "text_id"
+    known_by: ClassVar[str] = "text_id"
     schema: ClassVar[Schema] = {
         **TEXT,
         "mention_begins": Kind.INTEGERS,
@@ -59,7 +62,7 @@ class EntityLinking:
 
     def examples(self, text: str, label: str) -> Iterator[Example | BadRecord]:
         """The example of a line."""
-        yield one_text(json_object(text), id="text_id", gold="mention_data")
+        yield one_text(json_object(text), id=self.id_name, gold="mention_data")
 
     def records(self, example: Example, tokens: Sequence[Tokens]) -> Iterator[Record]:
         """The one record of an example."""
@@ -242,6 +245,27 @@ class EntityLinking:
             return np.full(1, -1, np.int32)
         description = self._known.knowledge_base.description(entity)
         return description_ids(description, vocabulary=self.vocabulary, length=self.description_length)
+
+    def gold(self, records: Sequence[Record]) -> scoring.Links:
+        """The links by id and text."""
+        return self.read_gold(self.write([self._row(record) for record in records]))
+
+    def _row(self, record: Record) -> dict[str, Any]:
+        """A record's gold as a row of the organisers' format."""
+        mentions = [
+            {
+                "mention": marked(record, "mention", place),
+                "offset": str(int(record["mention_begins"][place])),
+                "kb_id": entity,
+            }
+            for place, entity in enumerate(record["entities"])
+        ]
+        return {"text_id": record["id"], "text": record["text"], "mention_data": mentions}
+
+    @staticmethod
+    def nothing(*, id: str = "", text: str = "") -> dict[str, Any]:
+        """No links."""
+        return {"text_id": id, "text": text, "mention_data": []}
 
     write = staticmethod(write_lines)
     read_predictions = staticmethod(scoring.read_predictions)

@@ -9,7 +9,7 @@ import numpy as np
 from transforms.tasks.json_input import field, json_lines, json_object, offset_field, one_text, text_field, write_lines
 from transforms.tasks.model import CERTAIN, Arrays, ByIds, Model, padded
 from transforms.tasks.pointers import Floats, pointed, pointers, text_of, text_tokens, token_spans
-from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, text_features
+from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, marked, text_features
 from transforms.tasks.scores import event_extraction as scoring
 from transforms.tasks.spans import columns, placed
 from transforms.vocabulary import Vocabulary
@@ -34,6 +34,9 @@ class EventExtraction:
     name: ClassVar[str] = "event-extraction"
     reads: ClassVar[str] = "lines"
     default_length: ClassVar[int] = 256
+    listed: ClassVar[str] = "yes"
+    id_name: ClassVar[str] = "id"
+    known_by: ClassVar[str] = "id"
     schema: ClassVar[Schema] = {
         **TEXT,
         "trigger_begins": Kind.INTEGERS,
@@ -58,7 +61,7 @@ class EventExtraction:
 
     def examples(self, text: str, label: str) -> Iterator[Example | BadRecord]:
         """The example of a line."""
-        yield one_text(json_object(text), id="id", gold="event_list")
+        yield one_text(json_object(text), id=self.id_name, gold="event_list")
 
     def records(self, example: Example, tokens: Sequence[Tokens]) -> Iterator[Record]:
         """The one record of an example."""
@@ -135,6 +138,24 @@ class EventExtraction:
             return {"roles": roles}
 
         return model
+
+    def gold(self, records: Sequence[Record]) -> Any:
+        """The arguments by id."""
+        return self.read_gold(self.write([self._row(record) for record in records]))
+
+    def _row(self, record: Record) -> dict[str, Any]:
+        """A record's gold as a row of the organisers' format."""
+        types, roles = self.labels["event_types"], self.labels["argument_roles"]
+        events: list[dict[str, Any]] = [{"event_type": types[kind], "arguments": []} for kind in record["event_types"]]
+        for place, (role, event) in enumerate(zip(record["argument_roles"], record["argument_events"], strict=True)):
+            argument = {"role": roles[role].rpartition("/")[2], "argument": marked(record, "argument", place)}
+            events[event]["arguments"].append(argument)
+        return {"id": record["id"], "event_list": events}
+
+    @staticmethod
+    def nothing(*, id: str = "", text: str = "") -> dict[str, Any]:
+        """No events; by its text a row is known only where it has no id."""
+        return {"id": id, **({} if id else {"text": text}), "event_list": []}
 
     write = staticmethod(write_lines)
     read_predictions = staticmethod(scoring.read_predictions)

@@ -35,6 +35,7 @@ class MaskedLanguageModel:
     name: ClassVar[str] = "masked-language-model"
     reads: ClassVar[str] = "texts"
     default_length: ClassVar[int] = 512
+    listed: ClassVar[str] = "no"
     schema: ClassVar[Schema] = {
         "id": Kind.TEXT,
         "ids": Kind.INTEGERS,

@@ -40,6 +40,9 @@ class ReadingComprehension:
     name: ClassVar[str] = "reading-comprehension"
     reads: ClassVar[str] = "paragraphs"
     default_length: ClassVar[int] = 512
+    listed: ClassVar[str] = "no"
+    id_name: ClassVar[str] = "id"
+    known_by: ClassVar[str] = "id"
     schema: ClassVar[Schema] = {
         "id": Kind.TEXT,
         "question": Kind.TEXT,
@@ -153,6 +156,15 @@ class ReadingComprehension:
             return {"begins": edges[0], "ends": edges[1]}
 
         return model
+
+    def gold(self, records: Sequence[Record]) -> dict[str, list[str]]:
+        """The answers by question; one without answers, as a test set has them, is left out."""
+        return {record["id"]: record["answers"] for record in records if record["answers"]}
+
+    @staticmethod
+    def nothing(*, id: str = "", text: str = "") -> dict[str, Any]:
+        """An empty answer."""
+        return {"id": id, "answer": ""}
 
     @staticmethod
     def write(predictions: Sequence[Mapping[str, Any]]) -> bytes:

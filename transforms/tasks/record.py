@@ -82,6 +82,15 @@ def text_features(example: Example, encoding: Encoding) -> Record:
     }
 
 
+def marked(record: Record, part: str, place: int) -> str:
+    """What the text of a record says at one of its spans, those of `<part>_begins` and `<part>_ends`.
+
+    >>> marked({"text": "中国人", "mention_begins": [0, 2], "mention_ends": [2, 3]}, "mention", 1)
+    '人'
+    """
+    return str(record["text"][record[f"{part}_begins"][place] : record[f"{part}_ends"][place]])
+
+
 def is_cut(records: Sequence[Record], tokens: Sequence[Tokens]) -> bool:
     """Whether the records of an example leave out the end of one of its texts. `tokens`: all those of each text.
 

@@ -17,7 +17,7 @@ from transforms.tasks.pointers import (
     text_tokens,
     token_spans,
 )
-from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, text_features
+from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, marked, text_features
 from transforms.tasks.scores import relation_extraction as scoring
 from transforms.tasks.spans import columns, first
 from transforms.vocabulary import Vocabulary
@@ -44,6 +44,9 @@ class RelationExtraction:
     name: ClassVar[str] = "relation-extraction"
     reads: ClassVar[str] = "lines"
     default_length: ClassVar[int] = 256
+    listed: ClassVar[str] = "yes"
+    id_name: ClassVar[str] = "id"
+    known_by: ClassVar[str] = "text"
     schema: ClassVar[Schema] = {
         **TEXT,
         "subject_begins": Kind.INTEGERS,
@@ -68,7 +71,7 @@ class RelationExtraction:
 
     def examples(self, text: str, label: str) -> Iterator[Example | BadRecord]:
         """The example of a line."""
-        yield one_text(json_object(text), id="id", gold="spo_list")
+        yield one_text(json_object(text), id=self.id_name, gold="spo_list")
 
     def records(self, example: Example, tokens: Sequence[Tokens]) -> Iterator[Record]:
         """The one record of an example; a span is the first place where its string stands."""
@@ -185,6 +188,24 @@ class RelationExtraction:
             return {"subjects" if asked is None else "objects": logits}
 
         return model
+
+    def gold(self, records: Sequence[Record]) -> Any:
+        """The triples by text."""
+        return self.read_gold(self.write([self._row(record) for record in records]))
+
+    def _row(self, record: Record) -> dict[str, Any]:
+        """A record's gold as a row of the organisers' format."""
+        items: dict[int, dict[str, Any]] = {}
+        for place, (label, group) in enumerate(zip(record["predicates"], record["groups"].tolist(), strict=True)):
+            predicate, _, slot = self.labels["predicates"][label].rpartition("_")
+            subject, value = (marked(record, part, place) for part in PARTS)
+            items.setdefault(group, {"subject": subject, "predicate": predicate, "object": {}})["object"][slot] = value
+        return {"text": record["text"], "spo_list": list(items.values())}
+
+    @staticmethod
+    def nothing(*, id: str = "", text: str = "") -> dict[str, Any]:
+        """No triples."""
+        return {"id": id, "text": text, "spo_list": []}
 
     write = staticmethod(write_lines)
     read_predictions = staticmethod(scoring.read_predictions)

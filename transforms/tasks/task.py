@@ -18,6 +18,8 @@ from transforms.wordpiece import Tokens
 
 # How inputs are read: documents, lines and rows as for counting; JSON lines; the paragraphs of JSON files.
 Reads = Literal["texts", "lines", "paragraphs"]
+# Whether a task's labels are listed in a file, of which `read_labels` makes them.
+Listed = Literal["no", "may be", "yes"]
 
 
 class Task(Protocol):
@@ -26,6 +28,7 @@ class Task(Protocol):
     name: ClassVar[str]
     reads: ClassVar[Reads]
     default_length: ClassVar[int]
+    listed: ClassVar[Listed]
     schema: ClassVar[Schema]
 
     @property
@@ -58,7 +61,12 @@ class Extraction(Task, Protocol):
     """A task that reads spans off a model's logits, and whose organisers score what was found.
 
     Records are as they are read again: integers int64, labels as their places. Predictions are rows as JSON has them.
+    `id_name`: the field of an input in which its id is. `known_by`: the field of a prediction by which organisers know
+    it.
     """
+
+    id_name: ClassVar[str]
+    known_by: ClassVar[str]
 
     def targets(self, record: Record, rng: np.random.Generator) -> Mapping[str, Any]:
         """What a model is trained on: arrays; all that is drawn at random is drawn here."""
@@ -74,6 +82,15 @@ class Extraction(Task, Protocol):
 
     def perfect(self, records: Sequence[Record]) -> Model:
         """The model that answers from the records' own gold: what decoding makes of it is the best that it can do."""
+        ...
+
+    def gold(self, records: Sequence[Record]) -> Any:
+        """What records say is right, as `read_gold` has it of a file."""
+        ...
+
+    @staticmethod
+    def nothing(*, id: str = "", text: str = "") -> dict[str, Any]:
+        """The prediction for an example of which there is nothing to say, named by what it has."""
         ...
 
     @staticmethod

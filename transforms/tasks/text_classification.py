@@ -25,6 +25,7 @@ class TextClassification:
     name: ClassVar[str] = "text-classification"
     reads: ClassVar[str] = "texts"
     default_length: ClassVar[int] = 512
+    listed: ClassVar[str] = "may be"
     schema: ClassVar[Schema] = {
         **TEXT,
         "label": Kind.LABEL,
