@@ -14,7 +14,8 @@ from pipelines.trained_model import TrainedRun
 
 
 def evaluate(model: Path, file: Path, *, task: str, knowledge_base: Path | None = None) -> dict[str, Any]:
-    """The organisers' metrics of a run's predictions for a file with gold, and how many of its rows are bad.
+    """The organisers' metrics of a run's predictions for a file with gold, how many of its rows are bad, and how many
+    of its texts are too long and cut.
 
     Of entity linking also what makes its score up. Raises InputError that names the file and its line.
     """
@@ -29,4 +30,4 @@ def evaluate(model: Path, file: Path, *, task: str, knowledge_base: Path | None 
         trained = TrainedRun.open(model, task=task, knowledge_base=knowledge_base)
         if trained.records.candidates is not None:
             found |= parts_of_files(submission, file, trained.records.candidates.statistics)
-        return {**found, "bad_records": totals["dead_letters"]}
+        return {**found, "bad_records": totals["dead_letters"], "cut": totals["cut"]}

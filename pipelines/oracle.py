@@ -44,6 +44,7 @@ class Oracle:
     task: Extraction
     framed: bytes
     dead: Sequence[DeadLetter]
+    cut: int  # examples with a text that is too long for their records
 
     @staticmethod
     def of(
@@ -81,7 +82,8 @@ class Oracle:
         if not found:
             raise InputError(f"{path}: no example in it" + "".join(f": {letter.reason}" for letter in made.dead[:1]))
         task = replace(task, labels=task.labels or _labels(task, found[0]))
-        oracle = Oracle(task, b"".join(frame(encode_table(found[0], task.schema, task.labels))), made.dead)
+        framed = b"".join(frame(encode_table(found[0], task.schema, task.labels)))
+        oracle = Oracle(task, framed, made.dead, made.totals["cut"])
         if name != EntityLinking.name:
             return oracle
         known = open_knowledge_base(knowledge_base) if knowledge_base else made_knowledge_base(oracle.records())

@@ -1,7 +1,9 @@
 """Predictions of a trained model for files of its task: a row for each example, and the file that organisers take."""
 
 import functools
+import io
 import json
+import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -41,7 +43,7 @@ from pipelines.unlabelled import first_of_each
 from pipelines.word_count import COUNTING
 from transforms.tasks.task import TASKS
 
-PREDICTIONS, SUBMISSION = "predictions.jsonl", "submission.json"
+PREDICTIONS, SUBMISSION, ARCHIVE = "predictions.jsonl", "submission.json", "submission.zip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,8 @@ class Predictions:
             PREDICTIONS: "".join(f"{row}\n" for row in rows).encode(),
             SUBMISSION: TASKS[self.task].write(submitted),
         }
+        if TASKS[self.task].archived:
+            contents[ARCHIVE] = _zipped(contents[SUBMISSION])
         files = [self._part(f"{PARTS}/{fingerprint}.{name}", of, records=len(rows)) for name, of in contents.items()]
         _, _, dead = by_id(table.drop_columns(["prediction", "good"]))
         letters = write_dead_letters(self.directory, f"{PARTS}/{fingerprint}.dead.jsonl", dead)
@@ -157,7 +161,7 @@ class Predictions:
         retract(self.directory)
         entries = [*mapped, *reduced]
         dead_letters = gather_dead_letters(self.directory, entries, totals=totals, limit=self.max_bad_records)
-        named = dict(zip((PREDICTIONS, SUBMISSION), reduced[0].files, strict=True))
+        named = {file.name.partition(".")[2]: file for file in reduced[0].files}
         parts, listed = final_parts(self.directory, named)
         names = ("documents", "predictions", "tokens", "cut", "bytes", "dead_letters")
         content = {
@@ -177,6 +181,14 @@ class Predictions:
 
 def _sorted(table: pa.Table) -> pa.Table:
     return table.take(pc.sort_indices(table, sort_keys=[(name, "ascending") for name, _ in POSITION]))
+
+
+def _zipped(submission: bytes) -> bytes:
+    """An archive of it: the same bytes whenever it is made, and with whatever library compresses elsewhere."""
+    found = io.BytesIO()
+    with zipfile.ZipFile(found, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(zipfile.ZipInfo(SUBMISSION), submission)
+    return found.getvalue()
 
 
 @functools.cache

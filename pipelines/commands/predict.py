@@ -27,7 +27,7 @@ def predict(
     fresh: shared.Fresh = False,
     max_bad_records: shared.MaxBadRecords = "5%",
 ) -> None:
-    """Predict with a trained model: predictions.jsonl, and submission.json as the organisers take it.
+    """Predict with a trained model: predictions.jsonl, and submission.json, or .zip, as the organisers take it.
 
     A run that was killed goes on where it stopped. What stands after `--` are pipeline options of --engine beam.
     """
@@ -35,7 +35,8 @@ def predict(
     from pipelines.storage.dead_letters import check_limit
 
     with shared.needing("train", command="hanmill predict"):
-        from pipelines.predict import SUBMISSION, Predictions
+        from pipelines.predict import ARCHIVE, SUBMISSION, Predictions
+        from transforms.tasks.task import TASKS
 
     job = Predictions.of(
         files,
@@ -49,4 +50,4 @@ def predict(
     )
     outcome = run_job(context, job, engine_options, work="predict", fresh=fresh, performance_report=False)
     tell_outcome(out, outcome, made=f"{outcome.manifest['totals']['predictions']:,} predictions")
-    print(f"for the organisers: {out / SUBMISSION}")
+    print(f"for the organisers: {out / (ARCHIVE if TASKS[task.value].archived else SUBMISSION)}")

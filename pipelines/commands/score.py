@@ -112,7 +112,7 @@ def evaluate(
     if schema is not None:
         check_listed(task.value)
     made = Oracle.of(task.value, file, schema=schema, vocabulary=vocab, knowledge_base=kb, max_length=max_length or 0)
-    _tell({**score_oracle(made, file), "bad_records": len(made.dead)}, as_json)
+    _tell({**score_oracle(made, file), "bad_records": len(made.dead), "cut": made.cut}, as_json)
     if not as_json:
         unit = "paragraph" if made.task.reads == "paragraphs" else "byte"
         for letter in made.dead[:10]:

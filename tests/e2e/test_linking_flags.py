@@ -87,7 +87,7 @@ def test_predictions_are_those_that_are_scored(light: Path, place: Path, tmp_pat
     told = json.loads(hanmill("evaluate", "entity-linking", "--model", light, "dev.json", "--json").out)
     assert told.items() >= json.loads(scored.out).items()
     assert told.keys() - json.loads(scored.out).keys() == {
-        "mention_f1", "link_accuracy", "most_frequent_id", "bad_records",
+        "mention_f1", "link_accuracy", "most_frequent_id", "bad_records", "cut",
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,21 @@ def test_a_row_an_example_in_the_order_of_the_input(name: str, runs: dict[str, P
     assert sum(map(bool, said)) >= 10
     submission = (tmp_path / "out/submission.json").read_bytes()
     assert submission == TASKS[name].write(found)
+    archive = tmp_path / "out/submission.zip"
+    assert archive.exists() == (name == "relation-extraction")
+    assert f"for the organisers: {archive if archive.exists() else archive.with_suffix('.json')}\n" in result.out
+    if archive.exists():
+        with zipfile.ZipFile(archive) as opened:
+            assert [opened.read(file) for file in opened.namelist()] == [submission]
+        assert (
+            hanmill("score", name, archive, gold).out == hanmill("score", name, archive.with_suffix(".json"), gold).out
+        )
     scored = hanmill("score", name, tmp_path / "out/submission.json", gold, "--json")
     told = hanmill("evaluate", name, "--model", runs[name], gold, "--json")
     found = json.loads(told.out)
     parts = {"mention_f1", "link_accuracy", "most_frequent_id"} if name == "entity-linking" else set()
-    assert found.keys() == {*json.loads(scored.out), *parts, "bad_records"}
-    assert found.items() >= {**json.loads(scored.out), "bad_records": 0}.items()
+    assert found.keys() == {*json.loads(scored.out), *parts, "bad_records", "cut"}
+    assert found.items() >= {**json.loads(scored.out), "bad_records": 0, "cut": 0}.items()
 
 
 def test_what_is_bad_has_a_dead_letter_and_its_place(runs: dict[str, Path], tmp_path: Path) -> None:

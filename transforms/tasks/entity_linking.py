@@ -53,6 +53,7 @@ class EntityLinking:
     listed: ClassVar[str] = "no"
     id_name: ClassVar[str] = "text_id"
     known_by: ClassVar[str] = "text_id"
+    archived: ClassVar[bool] = False
     schema: ClassVar[Schema] = {
         **TEXT,
         "mention_begins": Kind.INTEGERS,

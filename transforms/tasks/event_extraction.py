@@ -37,6 +37,7 @@ class EventExtraction:
     listed: ClassVar[str] = "yes"
     id_name: ClassVar[str] = "id"
     known_by: ClassVar[str] = "id"
+    archived: ClassVar[bool] = False
     schema: ClassVar[Schema] = {
         **TEXT,
         "trigger_begins": Kind.INTEGERS,

@@ -43,6 +43,7 @@ class ReadingComprehension:
     listed: ClassVar[str] = "no"
     id_name: ClassVar[str] = "id"
     known_by: ClassVar[str] = "id"
+    archived: ClassVar[bool] = False
     schema: ClassVar[Schema] = {
         "id": Kind.TEXT,
         "question": Kind.TEXT,

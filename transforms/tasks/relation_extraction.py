@@ -47,6 +47,7 @@ class RelationExtraction:
     listed: ClassVar[str] = "yes"
     id_name: ClassVar[str] = "id"
     known_by: ClassVar[str] = "text"
+    archived: ClassVar[bool] = True
     schema: ClassVar[Schema] = {
         **TEXT,
         "subject_begins": Kind.INTEGERS,

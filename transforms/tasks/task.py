@@ -62,11 +62,12 @@ class Extraction(Task, Protocol):
 
     Records are as they are read again: integers int64, labels as their places. Predictions are rows as JSON has them.
     `id_name`: the field of an input in which its id is. `known_by`: the field of a prediction by which organisers know
-    it.
+    it. `archived`: whether they take nothing but a zip archive of the file.
     """
 
     id_name: ClassVar[str]
     known_by: ClassVar[str]
+    archived: ClassVar[bool]
 
     def targets(self, record: Record, rng: np.random.Generator) -> Mapping[str, Any]:
         """What a model is trained on: arrays; all that is drawn at random is drawn here."""

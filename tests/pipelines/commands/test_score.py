@@ -33,12 +33,12 @@ def test_rows_that_only_one_file_has_are_told(tmp_path: Path) -> None:
 def test_the_oracle(tmp_path: Path) -> None:
     gold, vocabulary = write_lines(tmp_path / "gold.json", [READING]), write_vocabulary(tmp_path / "v.txt")
     found = hanmill("evaluate", "reading-comprehension", "--oracle", gold, "--json")
-    assert (found.code, json.loads(found.out)) == (0, {"f1": 1.0, "exact_match": 1.0, "bad_records": 0})
+    assert (found.code, json.loads(found.out)) == (0, {"f1": 1.0, "exact_match": 1.0, "bad_records": 0, "cut": 0})
     lost = {**EVENT, "id": "e2", "text": "北京"}
     gold = write_lines(tmp_path / "gold.json", [EVENT, lost])
     found = hanmill("evaluate", "event-extraction", gold, "--oracle", "--vocab", vocabulary, "--max-length", 20)
     first, second = found.out.splitlines()
-    assert first == "precision 1.0000  recall 0.5000  f1 0.6667  bad records 1"
+    assert first == "precision 1.0000  recall 0.5000  f1 0.6667  bad records 1  cut 0"
     assert second.startswith(f"  {gold}, byte ")
     assert second.endswith(": trigger '发' does not stand in the text, at offset 6 or elsewhere")
 
