@@ -74,5 +74,5 @@ def first_of_each(task: str, predictions: Iterable[Mapping[str, Any]], good: Ite
 def _named(task: str, row: Mapping[str, Any]) -> dict[str, str]:
     """Id and text of a row, as far as they can be written."""
     fields = {"id": _IDS.get(task, "id"), "text": "text"}
-    found = {name: str(row[field]) for name, field in fields.items() if isinstance(row.get(field), str | int)}
+    found = {name: str(row[field]) for name, field in fields.items() if type(row.get(field)) in (str, int)}
     return {name: said for name, said in found.items() if said.strip() and said.isprintable()}
