@@ -122,12 +122,13 @@ def _card(task: Task, manifest: Mapping[str, Any], files: Mapping[str, Sequence[
     options = [f"| {name} | `{json.dumps(value, ensure_ascii=False)}` |" for name, value in configuration.items()]
     summary = " ".join((type(task).__doc__ or "").partition("\n\n")[0].split())
     cut = f", {totals['cut']:,} of them too long and cut" if totals["cut"] else ""
+    mended = f", {totals['mended']:,} of their offsets mended" if totals["mended"] else ""
     dead = f", {totals['dead_letters']:,} bad ones in `dead_letters.jsonl`" if totals["dead_letters"] else ""
     return "\n".join(
         [
             f"# Records for {task.name}",
             "",
-            f"{summary} From {totals['documents']:,} examples{cut}{dead}.",
+            f"{summary} From {totals['documents']:,} examples{cut}{mended}{dead}.",
             "",
             "| split | records | files |",
             "|---|---|---|",

@@ -21,7 +21,7 @@ class ShardRecords:
     def __init__(self, task: Task, wordpiece: WordPiece, splits: Splits, *, replace_errors: bool) -> None:
         self.task, self.wordpiece, self.splits, self.replace_errors = task, wordpiece, splits, replace_errors
         self.dead: list[DeadLetter] = []
-        self.totals = Counter(documents=0, records=0, tokens=0, cut=0)
+        self.totals = Counter(documents=0, records=0, tokens=0, cut=0, mended=0)
         self.labels: dict[str, dict[str, int]] = {}
         self._tables: dict[int, list[pa.Table]] = {}
 
@@ -45,12 +45,13 @@ class ShardRecords:
                 self.dead.append(batch.dead_letter(document, f"{named(example)}{error}"))
                 continue
             cut = "ends" in self.task.schema and is_cut(records, of_texts)
-            at = (example.id, *batch.position(document), count, cut) if example.named else (None, None, None, None, cut)
+            counts, unnamed = (cut, example.mended), (None, None, None, None)
+            at = (example.id, *batch.position(document), count, *counts) if example.named else (*unnamed, *counts)
             rows = made.setdefault(self.splits.place(example.id, split=in_split), [])
             for number, record in enumerate(records):
                 rows.append((record, Place(self.splits.key(example.id, number), number, *at)))
             self.totals["documents"] += 1
-            self.totals["cut"] += cut
+            self.totals.update(cut=cut, mended=example.mended)
             self._count(records)
         for file, rows in made.items():
             table = to_table([record for record, _ in rows], held_schema(self.task), [place for _, place in rows])

@@ -182,7 +182,7 @@ class Records:
             "task": task.name,
             "configuration": self.configuration,
             "inputs": plan.inputs,
-            "totals": {key: totals[key] for key in ("documents", "tokens", "cut", "bytes", "dead_letters")}
+            "totals": {key: totals[key] for key in ("documents", "tokens", "cut", "mended", "bytes", "dead_letters")}
             | {"records": sum(entry.totals["records"] for entry in reduced)},
             "splits": {split: sum(records for records, _ in files) for split, files in splits.items()},
             "labels": self._labels(mapped),

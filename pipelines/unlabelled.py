@@ -53,7 +53,7 @@ class Unlabelled:
         """An example without texts, whose prediction is that there is nothing; none for a row without a name."""
         fields = {"id": self.task.id_name, "text": "text"}
         found = {name: row.get(field) for name, field in fields.items()} if isinstance(row, dict) else {}
-        said = {name: str(of) for name, of in found.items() if isinstance(of, str | int) and not isinstance(of, bool)}
+        said = {name: str(of) for name, of in found.items() if type(of) in (str, int)}
         named = {name: of for name, of in said.items() if of.strip() and of.isprintable()}
         if named:
             yield Example(named.get("id", ""), (), gold=self.task.nothing(**named))

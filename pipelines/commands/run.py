@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from pipelines.console import tell
+from pipelines.console import count_of, tell
 from pipelines.engines.choice import open_engine
 from pipelines.engines.job import Job
 from pipelines.engines.options import EngineOptions
@@ -38,7 +38,8 @@ def tell_outcome(out: Path, outcome: Outcome, *, made: str) -> None:
         print(f"{out}: up to date, nothing to do")
     dead = f", {totals['dead_letters']:,} bad records in {out / 'dead_letters.jsonl'}" if totals["dead_letters"] else ""
     cut = f", {totals['cut']:,} too long and cut" if totals.get("cut") else ""
-    print(f"{totals['documents']:,} documents, {totals['tokens']:,} tokens, {made}{cut}{dead}")
+    mended = f", {count_of(totals['mended'], 'offset')} mended" if totals.get("mended") else ""
+    print(f"{totals['documents']:,} documents, {totals['tokens']:,} tokens, {made}{cut}{mended}{dead}")
     if not outcome.repeated:
         speed = run["bytes_per_second"] / 1e6
         rate = f"{run['documents_per_second']:,.0f} documents/s, {speed:,.1f} MB/s"

@@ -29,9 +29,10 @@ KEYS = [
     ("offset", pa.int64()),
     ("example", pa.int32()),
     ("cut", pa.bool_()),
+    ("mended", pa.int32()),
 ]
 BY_KEY = [("key", "ascending"), ("id", "ascending"), ("number", "ascending")]
-TOTALS = ("documents", "tokens", "cut", "dead_letters")
+TOTALS = ("documents", "tokens", "cut", "mended", "dead_letters")
 ROWS_AT_ONCE = 1 << 10  # what numbers take while they become messages is many times the table
 
 
@@ -39,7 +40,7 @@ class Place(NamedTuple):
     """Where a record comes in its partition, by `key`, id and `number` (of the example's record), and of what it is.
 
     `named`: the example's id, where the input gives one; with it where that stands, as dead letters tell it, and its
-    number there. `cut`: whether the example's records leave out the end of a text.
+    number there. `cut`: whether the example's records leave out the end of a text. `mended`: its offsets that were.
     """
 
     key: int
@@ -49,6 +50,7 @@ class Place(NamedTuple):
     offset: int | None = None
     example: int | None = None
     cut: bool = False
+    mended: int = 0
 
 
 def to_table(records: Sequence[Record], schema: Schema, places: Sequence[Place]) -> pa.Table:
@@ -81,8 +83,9 @@ def each_once(table: pa.Table) -> tuple[pa.Table, list[DeadLetter], dict[str, in
     left_out, kept = table.take(pa.array(later)), np.ones(len(table), np.bool_)
     kept[later] = False
     tokens = len(pc.list_flatten(left_out["ids"]))
-    cut = pc.and_(left_out["cut"], pc.equal(left_out["number"], 0))
-    more = (-len(dead), -tokens, -(pc.sum(cut).as_py() or 0), len(dead))
+    examples = left_out.filter(pc.equal(left_out["number"], 0))
+    cut, mended = (pc.sum(examples[name]).as_py() or 0 for name in ("cut", "mended"))
+    more = (-len(dead), -tokens, -cut, -mended, len(dead))
     return table.filter(pa.array(kept)), dead, dict(zip(TOTALS, more, strict=True))
 
 

@@ -103,7 +103,7 @@ def test_nothing_is_left_where_a_file_cannot_be_read(tmp_path: Path) -> None:
     schema.unlink()
     out = tmp_path / "out"
     out.mkdir()
-    totals = {"documents": 0, "cut": 0, "dead_letters": 0}
+    totals = {"documents": 0, "cut": 0, "mended": 0, "dead_letters": 0}
     manifest = {"labels": dict(task.labels), "configuration": {}, "totals": totals}
     with pytest.raises(InputError, match=r"all_schema\.json: No such file"):
         describe_data_set(out, options, task, manifest, files={"train": [(0, 0)]})

@@ -71,7 +71,7 @@ def test_records_go_to_their_files_in_order(tmp_path: Path) -> None:
             number += len(table)
     assert number == 40
     tokens = sum(len(row["ids"]) for row in rows_of(found))
-    assert found.totals == {"documents": 40, "records": 40, "tokens": tokens, "cut": 0}
+    assert found.totals == {"documents": 40, "records": 40, "tokens": tokens, "cut": 0, "mended": 0}
     assert found.labels == {"甲": {"documents": 40, "tokens": found.totals["tokens"]}}
 
 
@@ -98,6 +98,18 @@ def test_texts_that_are_cut_are_counted(tmp_path: Path) -> None:
         )
         assert (found.dead, found.totals["cut"]) == ([], cut)
         assert found.totals["records"] > 3
+
+
+def test_offsets_that_are_mended_are_counted(tmp_path: Path) -> None:
+    """Of good examples; of events and mentions none is mended."""
+    answers = [{"text": "北京", "answer_start": begin} for begin in (0, 1, 12, 13)]
+    qas = [{**QUESTION, "answers": answers}, {**QUESTION, "id": "q2", "answers": [answers[1], {"text": "标题"}]}]
+    qas.append({**QUESTION, "id": "q3", "answers": [answers[1], {"text": "北京", "answer_start": 7}]})
+    paragraph = {**READING["data"][0]["paragraphs"][0], "qas": qas}
+    (tmp_path / "a.json").write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}))
+    found = made_of(tmp_path, "reading-comprehension", tmp_path / "a.json", Reading(format="paragraphs"))
+    assert [row["mended"] for row in rows_of(found)] == [2, 1]
+    assert (found.totals["mended"], len(found.dead)) == (3, 1)
 
 
 def test_windows_of_a_question_are_numbered(tmp_path: Path) -> None:
@@ -142,7 +154,7 @@ def test_bad_examples_of_a_document_are_dead_letters_and_good_ones_stay(tmp_path
     assert sorted(reason for _, reason in reasons(found.dead)) == [
         "field 'qas' is missing",
         "qas, item 2: a question without field 'id'",
-        "question q2: answer '标题' does not stand in the context",
+        "question q2: answers, item 0: answer '标题' does not stand in the context",
     ]
 
 
@@ -254,7 +266,8 @@ def test_half_an_answer_is_a_dead_letter(tmp_path: Path) -> None:
     paragraph = {**READING["data"][0]["paragraphs"][0], "qas": [question]}
     (tmp_path / "a.json").write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}))
     found = made_of(tmp_path, "reading-comprehension", tmp_path / "a.json", Reading(format="paragraphs"))
-    assert reasons(found.dead) == [(0, "question q1: field 'text': character 0 is half of a surrogate pair, no text")]
+    why = "question q1: answers, item 1: field 'text': character 0 is half of a surrogate pair, no text"
+    assert reasons(found.dead) == [(0, why)]
 
 
 @given(

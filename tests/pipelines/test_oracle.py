@@ -121,7 +121,7 @@ def test_bad_examples_have_no_prediction(tmp_path: Path) -> None:
     lost = {"text": "中国", "spo_list": [{"subject": "上海", "predicate": "国家", "object": {"@value": "中国"}}]}
     gold = write_lines(tmp_path / "gold.json", [RELATION, lost])
     oracle = Oracle.of("relation-extraction", gold)
-    assert [letter.reason for letter in oracle.dead] == ["subject '上海' does not stand in the text"]
+    assert [letter.reason for letter in oracle.dead] == ["spo_list, item 0: subject '上海' does not stand in the text"]
     assert score_oracle(oracle, gold) == {"precision": 1.0, "recall": pytest.approx(2 / 3), "f1": pytest.approx(0.8)}
 
 

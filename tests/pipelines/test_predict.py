@@ -68,6 +68,16 @@ def test_a_row_an_example_in_the_order_of_the_input(name: str, runs: dict[str, P
     assert found.items() >= {**json.loads(scored.out), "bad_records": 0, "cut": 0}.items()
 
 
+@pytest.mark.parametrize("name", ["event-extraction", "reading-comprehension"])
+def test_nothing_in_is_nothing_out(name: str, runs: dict[str, Path], tmp_path: Path) -> None:
+    """As on a night without articles."""
+    source = tmp_path / "a.json"
+    source.write_text('{"data": []}' if name == "reading-comprehension" else "")
+    predict(name, runs[name], tmp_path / "out", source)
+    assert rows(tmp_path / "out") == []
+    assert json.loads((tmp_path / "out/submission.json").read_text() or "[]") in ([], {})
+
+
 def test_what_is_bad_has_a_dead_letter_and_its_place(runs: dict[str, Path], tmp_path: Path) -> None:
     good = [
         {"id": f"g{number}", "text": row["text"]} for number, row in enumerate(rows_of("event-extraction", 3, seed=1))

@@ -94,7 +94,7 @@ def test_every_input_is_a_record_once(tmp_path: Path) -> None:
     assert content["labels"] == {"label": ["丙", "乙", "甲"]}
     tokens = sum(len(record["ids"]) for split in found for record in DataSet.open(str(tmp_path / "out")).records(split))
     size = source.stat().st_size
-    totals = {"documents": 60, "records": 60, "tokens": tokens, "cut": 0, "bytes": size, "dead_letters": 0}
+    totals = {"documents": 60, "records": 60, "tokens": tokens, "cut": 0, "mended": 0, "bytes": size, "dead_letters": 0}
     assert content["totals"] == totals
     assert [part["name"] for part in content["parts"]] == [
         *(f"text_classification_train.tfrecord-0000{number}-of-00003" for number in range(3)),

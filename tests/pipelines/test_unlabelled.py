@@ -53,6 +53,7 @@ def test_gold_may_be_missing_or_wrong(name: str, gold: Any) -> None:
         ({"id": 7}, "7", ""),
         ({"id": "e1", "text": "\ud800"}, "e1", ""),
         ({"id": [], "text": "中国"}, "", "中国"),
+        ({"id": True, "text": "中国"}, "", "中国"),
     ],
 )
 def test_what_is_wrong_with_a_row_that_has_a_name_leaves_its_place(row: Any, id: str, text: str) -> None:

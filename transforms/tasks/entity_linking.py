@@ -1,5 +1,6 @@
 """Entity linking, CCKS2019's format: mentions in a short text and the entities of a knowledge base they stand for."""
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ from transforms.tasks.pointers import Numbers, pointed, text_of, text_tokens
 from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, marked, text_features
 from transforms.tasks.scores import entity_linking as scoring
 from transforms.tasks.scores.entity_linking import is_nil
-from transforms.tasks.spans import columns, placed
+from transforms.tasks.spans import at, columns
 from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import Tokens, pair
 
@@ -72,9 +73,7 @@ class EntityLinking:
         mentions, entities = [], []
         for number, item in enumerate(example.gold or ()):
             of = f"mention_data, item {number}: "
-            mention = text_field(item, "mention", of=of)
-            offset = offset_field(item, "offset", of=of)
-            mentions.append(placed(text, mention, offset, of_text, name="mention"))
+            mentions.append(_placed(text, item, of))
             entities.append(self._checked(text_field(item, "kb_id", of=of), of))
         mention_begins, mention_ends = columns(mentions)
         yield {
@@ -277,6 +276,18 @@ class EntityLinking:
         """What a person wants to see in the text."""
         for place, entity in enumerate(record["entities"]):
             yield int(record["mention_begins"][place]), int(record["mention_ends"][place]), entity
+
+
+def _placed(text: str, item: Any, of: str) -> tuple[int, int]:
+    """The span of a mention; raises BadRecord for what the organisers' metric would never find right."""
+    mention, begin = text_field(item, "mention", of=of), offset_field(item, "offset", of=of)
+    if begin < 0 or item["offset"] != str(begin):
+        said = json.dumps(item.get("offset"))
+        raise BadRecord(f"{of}field 'offset' is {said}: make it text that holds a whole number, as \"{max(0, begin)}\"")
+    span = at(text, mention, begin, name=f"{of}mention")
+    if (there := text[slice(*span)]) != mention:
+        raise BadRecord(f"{of}mention {mention!r} stands in the text as {there!r}: write it so")
+    return span
 
 
 def _stacked(rows: Sequence[Any], length: int) -> Any:

@@ -75,13 +75,15 @@ class EventExtraction:
             if event.get("trigger") is not None:
                 trigger = text_field(event, "trigger", of=of)
                 begin = offset_field(event, "trigger_start_index", of=of)
-                triggers.append(placed(text, trigger, begin, of_text, name="trigger"))
+                triggers.append(placed(text, trigger, begin, of_text, name=f"{of}trigger"))
                 triggered.append(number)
-            for argument in field(event, "arguments", list, of=of):
-                said = text_field(argument, "argument", of=of)
-                begin = offset_field(argument, "argument_start_index", of=of)
-                arguments.append(placed(text, said, begin, of_text, name="argument"))
-                roles.append(f"{types[-1]}/{text_field(argument, 'role', of=of)}")
+            for place, argument in enumerate(field(event, "arguments", list, of=of)):
+                at = f"{of}arguments, item {place}: "
+                said = text_field(argument, "argument", of=at)
+                begin = offset_field(argument, "argument_start_index", of=at)
+                arguments.append(placed(text, said, begin, of_text, name=f"{at}argument"))
+                roles.append(f"{types[-1]}/{text_field(argument, 'role', of=at)}")
+                scoring.alias_field(argument, of=at)  # is not in the records, but what is scored has it
                 events.append(number)
         trigger_begins, trigger_ends = columns(triggers)
         argument_begins, argument_ends = columns(arguments)
@@ -111,12 +113,16 @@ class EventExtraction:
         return pointers(spans[whole], roles, tokens=len(record["ids"]), kinds=len(self.labels["argument_roles"]))
 
     def decode(self, records: Sequence[Record], model: Model, *, threshold: float = 0.5) -> list[dict[str, Any]]:
-        """The arguments of each record, in one event of each type; `model`: `ids` to `roles`, logits."""
+        """The arguments of each record with their places in its text, in one event of each type.
+
+        `model`: `ids` to `roles`, logits.
+        """
         logits = model({"ids": padded([record["ids"] for record in records])})["roles"]
-        events: list[dict[str, list[dict[str, str]]]] = [{} for _ in records]
+        events: list[dict[str, list[dict[str, Any]]]] = [{} for _ in records]
         for row, label, first, last in pointed(logits, allowed=text_tokens(records), threshold=threshold).tolist():
             kind, _, role = self.labels["argument_roles"][label].rpartition("/")
-            argument = {"role": role, "argument": text_of(records[row], first, last)}
+            said, begin = text_of(records[row], first, last), int(records[row]["begins"][first])
+            argument = {"role": role, "argument": said, "argument_start_index": begin}
             events[row].setdefault(kind, []).append(argument)
         return [
             {

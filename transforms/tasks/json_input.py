@@ -1,6 +1,7 @@
 """JSON as the organisers of competitions give it: an object a line, or one document."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ GOLD: Mapping[str, str] = {
     "event-extraction": "event_list",
     "entity-linking": "mention_data",
 }
+_OFFSET = re.compile("-1|[0-9]{1,18}")
 _TYPES = {str: "text", list: "a list", dict: "an object", bool: "true or false", type(None): "null"}
 
 
@@ -148,7 +150,7 @@ def id_field(row: Any, name: str, *, of: str = "") -> str:
     value = _value(row, name)
     if value is None or value == "":
         return ""
-    return str(value) if isinstance(value, int) else text_field(row, name, of=of)
+    return str(value) if type(value) is int else text_field(row, name, of=of)  # true is an instance of int, too
 
 
 def gold_field(row: Any, name: str, *, of: str = "") -> list[Any] | None:
@@ -157,18 +159,20 @@ def gold_field(row: Any, name: str, *, of: str = "") -> list[Any] | None:
 
 
 def offset_field(row: Any, name: str, *, of: str = "") -> int:
-    """A field that is a whole number, or text of one as in CCKS2019; -1 if it is missing; raises BadRecord.
+    """A field that is a whole number from 0, or text of one as in CCKS2019; -1, unknown, if it is that or missing.
+
+    Raises BadRecord.
 
     >>> offset_field({"offset": "12"}, "offset"), offset_field({}, "offset")
     (12, -1)
     """
     value = _value(row, name)
-    if isinstance(value, int | None):
-        return -1 if value is None else int(value)
-    try:
-        return int(field(row, name, str))
-    except ValueError:
-        raise BadRecord(f"{of}field {name!r} is no whole number but {value!r:.40}") from None
+    if value is None:
+        return -1
+    begin = int(value) if isinstance(value, str) and _OFFSET.fullmatch(value) else value
+    if type(begin) is not int or begin < -1:
+        raise BadRecord(f"{of}field {name!r} is neither a whole number from 0 nor -1 but {value!r:.40}")
+    return begin
 
 
 def _value(row: Any, name: str) -> Any:

@@ -47,7 +47,7 @@ class Example:
 
     `id` decides the place, `group` (if any) the split in its stead: examples of one group share texts, which no other
     split may have seen. Neither changes when the corpus grows. `missing`: the field in which gold is, where the input
-    does not have it, as in a test set.
+    does not have it, as in a test set. `mended`: how many of its offsets were wrong and are not.
     """
 
     id: str
@@ -55,6 +55,7 @@ class Example:
     gold: Any = None
     group: str = ""
     missing: str = ""
+    mended: int = 0
 
     @property
     def named(self) -> bool:

@@ -19,11 +19,11 @@ from transforms.tasks.pointers import (
 )
 from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, marked, text_features
 from transforms.tasks.scores import relation_extraction as scoring
+from transforms.tasks.scores.relation_extraction import VALUE
 from transforms.tasks.spans import columns, first
 from transforms.vocabulary import Vocabulary
 from transforms.wordpiece import Tokens, pair
 
-VALUE = "@value"
 PARTS = ("subject", "object")
 CLAUSE_ENDS = "，,。；;、！!?？"
 Span = tuple[int, int]
@@ -64,7 +64,7 @@ class RelationExtraction:
         names = []
         for of, row in json_lines(content):
             predicate = text_field(row, "predicate", of=of)
-            slots = sorted(_slots(row, "object_type"))
+            slots = sorted(_slots(row, "object_type", of=of))
             if wrong := [slot for slot in slots if "_" in slot]:
                 raise BadRecord(f"{of}slot {wrong[0]!r}: has an underscore, which stands between predicate and slot")
             names += [f"{predicate}_{slot}" for slot in slots]
@@ -82,12 +82,11 @@ class RelationExtraction:
         for group, spo in enumerate(example.gold or ()):
             of = f"spo_list, item {group}: "
             subject, predicate = text_field(spo, "subject", of=of), text_field(spo, "predicate", of=of)
-            slots = {slot: said for slot, said in _slots(spo, "object").items() if said}
-            if not slots:
-                raise BadRecord(f"{of}field 'object' is missing or empty")
-            for slot in sorted(slots):
-                subjects.append(first(text, subject, of_text, name="subject"))
-                objects.append(first(text, text_field(slots, slot, of=of), of_text, name="object"))
+            for slot, said in sorted(_slots(spo, "object", of=of).items()):
+                if said == "":
+                    raise BadRecord(f"{of}slot {slot!r} is empty: leave it out, as the metric counts it")
+                subjects.append(first(text, subject, of_text, name=f"{of}subject"))
+                objects.append(first(text, text_field({slot: said}, slot, of=of), of_text, name=f"{of}object"))
                 predicates.append(f"{predicate}_{slot}")
                 groups.append(group)
         subject_begins, subject_ends = columns(subjects)
@@ -275,7 +274,12 @@ def _distance(text: str, first: Span, second: Span) -> int:
     return len(between) + 10 * sum(map(between.count, CLAUSE_ENDS))
 
 
-def _slots(row: dict[str, Any], name: str) -> dict[str, Any]:
-    """What stands in each slot of an object or its type; DuIE 1.0 has only one slot, without a name."""
+def _slots(row: dict[str, Any], name: str, *, of: str) -> dict[str, Any]:
+    """What stands in each slot of an object or its type; DuIE 1.0 has only one slot, without a name.
+
+    Raises BadRecord where there is none.
+    """
     value = row.get(name)
-    return value if isinstance(value, dict) else {VALUE: value}
+    if value == {}:
+        raise BadRecord(f"{of}field {name!r} has no slot")
+    return value if isinstance(value, dict) else {VALUE: text_field(row, name, of=of)}

@@ -9,9 +9,6 @@ from transforms.tasks.record import BadRecord
 from transforms.wordpiece import Tokens
 
 Spans = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
-# Offsets of published data that are wrong are so by one or two characters, as a blank was cut off behind them; what is
-# farther off was meant for another text, or is counted in something else.
-NEAR = 2
 
 
 def occurrences(text: str, part: str) -> list[tuple[int, int]]:
@@ -45,30 +42,27 @@ def first(text: str, part: str, tokens: Tokens, *, name: str) -> tuple[int, int]
 
 
 def placed(text: str, part: str, begin: int, tokens: Tokens, *, name: str) -> tuple[int, int]:
-    """The span of a string at its offset, or at most two characters off; -1, unknown: where it stands first.
-
-    Raises BadRecord if it does not stand there.
-    """
-    return first(text, part, tokens, name=name) if begin < 0 else near(text, part, begin, name=name)
+    """The span of a string at its offset, or where it stands first for -1, unknown; raises BadRecord."""
+    return first(text, part, tokens, name=name) if begin < 0 else at(text, part, begin, name=name)
 
 
-def near(text: str, part: str, begin: int, *, name: str) -> tuple[int, int]:
-    """The span of a string at an offset that is given, or at most two characters off; raises BadRecord.
+def at(text: str, part: str, begin: int, *, name: str, near: int = 0) -> tuple[int, int]:
+    """The span of a string at an offset that is given, or at most `near` characters off.
 
-    >>> near(" 中国中国", "中国", 0, name="answer")
+    Raises BadRecord that tells what stands there, and where the string does.
+
+    >>> at(" 中国中国", "中国", 0, name="answer", near=2)
     (1, 3)
     """
     end = begin + len(part)
     if part and text[begin:end].lower() == part.lower():
         return begin, end
     found = min(occurrences(text, part), key=lambda span: abs(span[0] - begin), default=None)
-    if found is None:
-        raise BadRecord(f"{name} {part!r} does not stand in the text, at offset {begin} or elsewhere")
-    if abs(found[0] - begin) > NEAR:
-        raise BadRecord(
-            f"{name} {part!r} does not stand at offset {begin}, but next at {found[0]}: mend the offset, or give -1"
-        )
-    return found
+    if found is not None and abs(found[0] - begin) <= near:
+        return found
+    there = f"where {text[begin:end]!r} does" if begin < len(text) else f"behind the end of {len(text)} characters"
+    where = "nor elsewhere in the text" if found is None else f"but next at {found[0]}: mend the offset"
+    raise BadRecord(f"{name} {part!r} does not stand at offset {begin}, {there}, {where}")
 
 
 def columns(spans: list[tuple[int, int]]) -> Spans:

@@ -1,5 +1,6 @@
 """Inputs that are named for splits, and the splits that follow; a machine without what records need."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from pipelines.commands.records import _named, _splits
 from pipelines.errors import UsageError
 from tests.pipelines.command import ROOT, dead_letters, hanmill
-from tests.pipelines.made_records import LINKED, write_lines, write_vocabulary
+from tests.pipelines.made_records import EVENT_TYPES, LINKED, QUESTION, READING, write_lines, write_vocabulary
 
 
 def test_a_split_stands_before_an_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,3 +102,25 @@ def test_ids_that_a_knowledge_base_does_not_have(tmp_path: Path) -> None:
     assert letter["reason"] == "id 7: mention_data, item 0: the knowledge base has no entity '12'"
     other = hanmill(*arguments, "--out", tmp_path / "kept")
     assert (other.code, "knowledge_base: " in other.err) == (3, True)
+
+
+def test_offsets_that_are_mended_are_told_and_in_the_totals(tmp_path: Path) -> None:
+    qas = [{**QUESTION, "answers": [{"text": "大学", "answer_start": begin}]} for begin in (3, 1)]
+    paragraph = {**READING["data"][0]["paragraphs"][0], "qas": [{**asked, "id": n} for n, asked in enumerate(qas)]}
+    source = write_lines(tmp_path / "a.json", [{"data": [{"paragraphs": [paragraph]}]}])
+    arguments = ["reading-comprehension", source, "--vocab", write_vocabulary(tmp_path / "v.txt"), "--workers", 1]
+    done = hanmill("records", *arguments, "--out", tmp_path / "out")
+    assert ", 2 records, 1 offset mended\n" in done.out, done.err
+    assert json.loads((tmp_path / "out/manifest.json").read_text())["totals"]["mended"] == 1
+    assert " From 2 examples, 1 of their offsets mended.\n" in (tmp_path / "out/README.md").read_text()
+
+
+def test_an_empty_file_makes_no_records_and_training_refuses_them(tmp_path: Path) -> None:
+    source, vocabulary = write_lines(tmp_path / "a.json", []), write_vocabulary(tmp_path / "v.txt")
+    schema, out = write_lines(tmp_path / "schema.json", EVENT_TYPES), tmp_path / "out"
+    arguments = ["event-extraction", f"train={source}", "--vocab", vocabulary, "--schema", schema, "--out", out]
+    done = hanmill("records", *arguments, "--workers", 1)
+    assert (done.code, "0 records" in done.out) == (0, True), done.err
+    encoder = ["--encoder", "tiny", "--epochs", 1]
+    refused = hanmill("train", "event-extraction", "--records", out, "--out", tmp_path / "run", *encoder)
+    assert (refused.code, refused.err) == (3, f"hanmill: {out}: no record in split train\n")

@@ -119,8 +119,8 @@ def test_of_examples_with_one_id_the_first_in_its_source_is_kept() -> None:
     """All of its windows; an example without an id of its own stands for itself."""
     schema = {"id": Kind.TEXT, "ids": Kind.INTEGERS}
     places = [
-        Place(5, 0, "q1", "b.json", 0, 0, cut=True),
-        Place(6, 1, "q1", "b.json", 0, 0, cut=True),
+        Place(5, 0, "q1", "b.json", 0, 0, cut=True, mended=3),
+        Place(6, 1, "q1", "b.json", 0, 0, cut=True, mended=3),
         Place(7, 0, "q1", "a.json", 9, 4),
         Place(8, 1, "q1", "a.json", 9, 4),
         Place(9, 0, "q1", "a.json", 9, 5, cut=True),
@@ -135,6 +135,6 @@ def test_of_examples_with_one_id_the_first_in_its_source_is_kept() -> None:
         ("a.json", 9, "id 'q1' stands before: a.json, offset 9"),
         ("b.json", 0, "id 'q1' stands before: a.json, offset 9"),
     ]
-    assert more == {"documents": -2, "tokens": -9, "cut": -2, "dead_letters": 2}
+    assert more == {"documents": -2, "tokens": -9, "cut": -2, "mended": -3, "dead_letters": 2}
     whole, dead, more = each_once(table)
     assert (whole.equals(table), dead, set(more.values())) == (True, [], {0})

@@ -111,7 +111,7 @@ def test_ids(value: Any, found: str) -> None:
     assert id_field({"a": value}, "a") == found
 
 
-@pytest.mark.parametrize("value", [1.5, ["7"], {"7": 7}, " ", "\ud800"])
+@pytest.mark.parametrize("value", [1.5, True, False, ["7"], {"7": 7}, " ", "\ud800"])
 def test_what_is_no_id(value: Any) -> None:
     with pytest.raises(BadRecord, match="field 'a'"):
         id_field({"a": value}, "a")
@@ -142,12 +142,19 @@ def test_lines_that_are_written_are_read(rows: list[dict[str, Any]]) -> None:
     assert [row for _, row in json_lines(write_lines(rows))] == rows
 
 
-@pytest.mark.parametrize(("value", "found"), [(12, 12), ("12", 12), ("-1", -1), (-1, -1), (0, 0), ("0", 0), (None, -1)])
+@pytest.mark.parametrize(
+    ("value", "found"), [(12, 12), ("12", 12), ("-1", -1), (-1, -1), (0, 0), ("007", 7), (None, -1)]
+)
 def test_offsets(value: Any, found: int) -> None:
     assert offset_field({"a": value}, "a") == found
 
 
-@pytest.mark.parametrize("value", [1.5, 3.0, float("inf"), float("nan"), "", "3.0", "三", [3], {"a": 3}])
+NO_OFFSETS: list[Any] = [1.5, 3.0, float("inf"), float("nan"), True, False, -2, 3 - (1 << 40), [3], {"a": 3}]
+
+
+@pytest.mark.parametrize(
+    "value", [*NO_OFFSETS, "", "3.0", "三", "1_0", "１２", "²", "+1", " 1", "1\n", "-0", "-2", "true", "9" * 5000]
+)
 def test_what_is_no_offset(value: Any) -> None:
-    with pytest.raises(BadRecord, match=r"^item 2: field 'a' is no whole number but "):
+    with pytest.raises(BadRecord, match=r"^item 2: field 'a' is neither a whole number from 0 nor -1 but "):
         offset_field({"a": value}, "a", of="item 2: ")

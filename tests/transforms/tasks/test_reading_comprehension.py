@@ -90,6 +90,16 @@ def test_where_answers_stand(context: str, given_: list[Any], spans: list[tuple[
     assert record["context"] == context
 
 
+@pytest.mark.parametrize(
+    ("given_", "mended"),
+    [([3], 0), ([4, 1], 2), ([-1, None], 0), ([2, 3, -1], 1)],
+)
+def test_offsets_that_are_mended_are_counted(given_: list[Any], mended: int) -> None:
+    (example,) = TASK.examples(document(question(*(("1987年", begin) for begin in given_))), "")
+    assert example.mended == mended
+    assert [tuple(span) for span in example.gold[1]] == [(3, 8)]
+
+
 def test_answers_in_the_question_do_not_count() -> None:
     record = record_of(TASK, document(question("海雾", question="海雾海雾哪年"), context="周舟海雾"))
     assert answers(record) == [(2, 4)]
@@ -181,17 +191,22 @@ def test_a_stride_leaves_nothing_out(max_length: int, most: int) -> None:
         (question(question=" "), "question q1: field 'question' is empty"),
         (question(question=None), "question q1: field 'question' is null, not text"),
         (question(answers={"text": ["1987年"]}), "question q1: field 'answers' is an object, not a list"),
-        (question(answers=["1987年"]), "question q1: text, not an object with field 'text'"),
-        (question(""), "question q1: field 'text' is empty"),
-        (question(("1987年", 3.5)), "question q1: field 'answer_start' is no whole number but 3.5"),
-        (question("1988年"), "question q1: answer '1988年' does not stand in the context"),
+        (question(answers=["1987年"]), "question q1: answers, item 0: text, not an object with field 'text'"),
+        (question(""), "question q1: answers, item 0: field 'text' is empty"),
+        (
+            question(("1987年", 3), ("1987年", 3.5)),
+            "question q1: answers, item 1: field 'answer_start' is neither a whole number from 0 nor -1 but 3.5",
+        ),
+        (question("1988年"), "question q1: answers, item 0: answer '1988年' does not stand in the context"),
         (
             question(("1988年", 3), "小城"),
-            "question q1: answer '1988年' does not stand in the text, at offset 3 or elsewhere",
+            "question q1: answers, item 0: answer '1988年' does not stand at offset 3, where '1987年' does, "
+            "nor elsewhere in the text",
         ),
         (
-            question(("1987年", 6), "小城"),
-            "question q1: answer '1987年' does not stand at offset 6, but next at 3: mend the offset, or give -1",
+            question("小城", ("1987年", 6)),
+            "question q1: answers, item 1: answer '1987年' does not stand at offset 6, where '7年建成图' does, "
+            "but next at 3: mend the offset",
         ),
     ],
 )

@@ -1,6 +1,4 @@
-"""Where annotations stand: occurrences, the first that is made of tokens, the nearest to an offset."""
-
-import re
+"""Where annotations stand: occurrences, the first that is made of tokens, what stands at an offset."""
 
 import numpy as np
 import pytest
@@ -9,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.transforms.tasks.making import WORDPIECE
 from transforms.tasks.record import BadRecord
-from transforms.tasks.spans import columns, first, occurrences, placed
+from transforms.tasks.spans import at, columns, first, occurrences, placed
 from transforms.wordpiece import Tokens
 
 texts = st.text("aAb.*中国𠀀 《》\r\n", min_size=1, max_size=12)
@@ -117,29 +115,48 @@ def test_a_right_offset_is_kept(drawn: tuple[str, int, int]) -> None:
     assert placed(text, text[begin:end].swapcase(), begin, tokens(text), name="trigger") == (begin, end)
 
 
-@given(parts(), st.integers(-3, 20))
-def test_a_wrong_offset_gives_the_nearest_place_or_none(drawn: tuple[str, int, int], offset: int) -> None:
+@given(parts())
+def test_without_an_offset_it_stands_where_it_does_first(drawn: tuple[str, int, int]) -> None:
     text, begin, end = drawn
-    part, cut = text[begin:end], tokens(text)
+    cut = tokens(text)
+    assert placed(text, text[begin:end], -1, cut, name="trigger") == first(text, text[begin:end], cut, name="trigger")
+
+
+@given(parts(), st.integers(0, 20), st.integers(0, 3))
+def test_a_wrong_offset_gives_the_nearest_place_that_is_near_enough_or_none(
+    drawn: tuple[str, int, int], offset: int, near: int
+) -> None:
+    text, begin, end = drawn
+    part = text[begin:end]
     nearest = min(abs(found - offset) for found, _ in occurrences(text, part))
-    if offset >= 0 and nearest > 2 and text[offset : offset + len(part)].lower() != part.lower():
-        with pytest.raises(BadRecord, match=rf"does not stand at offset {offset}, but next at "):
-            placed(text, part, offset, cut, name="trigger")
+    if nearest > near and text[offset : offset + len(part)].lower() != part.lower():
+        with pytest.raises(BadRecord, match=rf"does not stand at offset {offset}, .*but next at \d+: mend the offset$"):
+            at(text, part, offset, name="answer", near=near)
         return
-    found = placed(text, part, offset, cut, name="trigger")
-    if offset < 0:
-        assert found == first(text, part, cut, name="trigger")
-        return
+    found = at(text, part, offset, name="answer", near=near)
     assert text[slice(*found)].lower() == part.lower()
-    assert abs(found[0] - offset) <= 2
+    assert abs(found[0] - offset) <= near
     assert all(abs(found[0] - offset) <= abs(other - offset) for other, _ in occurrences(text, part))
 
 
-@pytest.mark.parametrize("offset", [-1, 0, 1, 1 << 40])
-def test_what_stands_nowhere_is_named_with_its_offset(offset: int) -> None:
-    where = "" if offset < 0 else f", at offset {offset} or elsewhere"
-    with pytest.raises(BadRecord, match=re.escape(f"trigger '国' does not stand in the text{where}") + "$"):
-        placed("中", "国", offset, tokens("中"), name="trigger")
+@pytest.mark.parametrize(
+    ("part", "offset", "why"),
+    [
+        ("中国", 1, "where '国中' does, but next at 0: mend the offset"),
+        ("中国", 3, "where '国，' does, but next at 2: mend the offset"),
+        ("中国", 4, "where '，' does, but next at 2: mend the offset"),
+        ("中国", 5, "behind the end of 5 characters, but next at 2: mend the offset"),
+        ("人民", 0, "where '中国' does, nor elsewhere in the text"),
+        ("人民", 1 << 40, "behind the end of 5 characters, nor elsewhere in the text"),
+    ],
+)
+def test_a_wrong_offset_is_told_with_what_stands_there_and_where_the_string_does(
+    part: str, offset: int, why: str
+) -> None:
+    text = "中国中国，"
+    with pytest.raises(BadRecord) as caught:
+        placed(text, part, offset, tokens(text), name="item 0: trigger")
+    assert str(caught.value) == f"item 0: trigger {part!r} does not stand at offset {offset}, {why}"
 
 
 # --- columns ---

@@ -52,13 +52,20 @@ def score(predictions: Arguments, gold: Arguments) -> dict[str, float]:
 
 def _arguments(row: Any, of: str) -> Iterator[Argument]:
     for number, event in enumerate(field(row, "event_list", list, of=of)):
-        at = f"{of}event_list, item {number}: "
-        kind = field(event, "event_type", str, of=at)
-        for argument in field(event, "arguments", list, of=at):
-            ways = [field(argument, "argument", str, of=at), *(gold_field(argument, "alias", of=at) or ())]
-            if not all(isinstance(way, str) for way in ways):
-                raise BadRecord(f"{at}field 'alias' holds more than texts")
+        of_event = f"{of}event_list, item {number}: "
+        kind = field(event, "event_type", str, of=of_event)
+        for place, argument in enumerate(field(event, "arguments", list, of=of_event)):
+            at = f"{of_event}arguments, item {place}: "
+            ways = [field(argument, "argument", str, of=at), *alias_field(argument, of=at)]
             yield kind, field(argument, "role", str, of=at), tuple(way.lower() for way in ways)
+
+
+def alias_field(argument: Any, *, of: str) -> list[str]:
+    """What else may be said for an argument; raises BadRecord for what is no list of texts."""
+    aliases = gold_field(argument, "alias", of=of) or []
+    if not all(isinstance(alias, str) for alias in aliases):
+        raise BadRecord(f"{of}field 'alias' holds more than texts")
+    return aliases
 
 
 def _by_role(arguments: Sequence[Argument]) -> dict[tuple[str, str], list[tuple[str, ...]]]:

@@ -54,11 +54,12 @@ def read_gold(content: bytes) -> dict[str, list[str]]:
             raise paragraph
         for question in field(paragraph, "qas", list, of=of):
             name = id_field(question, "id", of=of)
-            answers = field(question, "answers", list, of=f"question {name}: ")
+            answers = field(question, "answers", list, of=f"{of}question {name}: ")
             if name in gold or not answers:
                 why = "stands there twice" if name in gold else "has no answer"
                 raise BadRecord(f"{of}question {name} {why}")
-            gold[name] = [text_field(answer, "text", of=f"question {name}: ") for answer in answers]
+            at = f"{of}question {name}: answers, item "
+            gold[name] = [text_field(answer, "text", of=f"{at}{place}: ") for place, answer in enumerate(answers)]
     return gold
 
 

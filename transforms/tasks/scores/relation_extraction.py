@@ -6,6 +6,7 @@ from typing import Any
 from transforms.tasks.json_input import field, json_lines, utf8
 from transforms.tasks.scores.rates import rates
 
+VALUE = "@value"  # the slot of an object that has but one
 Triple = tuple[str, str, dict[str, str]]  # subject, predicate, and what stands in each slot of the object
 Triples = Mapping[str, Sequence[Triple]]  # by text
 Aliases = Mapping[str, frozenset[str]]
@@ -16,7 +17,9 @@ def read_predictions(content: bytes) -> dict[str, list[Triple]]:
     return {field(row, "text", str, of=of): list(_triples(row, of)) for of, row in json_lines(content)}
 
 
-read_gold = read_predictions
+def read_gold(content: bytes) -> dict[str, list[Triple]]:
+    """The same of what is right, where an object may also be text, its value, as in DuIE 1.0."""
+    return {field(row, "text", str, of=of): list(_triples(row, of, bare=True)) for of, row in json_lines(content)}
 
 
 def read_aliases(content: bytes) -> dict[str, frozenset[str]]:
@@ -46,10 +49,11 @@ def score(predictions: Triples, gold: Triples, *, aliases: Aliases | None = None
     return rates(right, said, found, true)
 
 
-def _triples(row: Any, of: str) -> Iterator[Triple]:
+def _triples(row: Any, of: str, *, bare: bool = False) -> Iterator[Triple]:
     for number, item in enumerate(field(row, "spo_list", list, of=of)):
         at = f"{of}spo_list, item {number}: "
-        slots = field(item, "object", dict, of=at)
+        said = item.get("object") if bare and isinstance(item, dict) else None
+        slots = {VALUE: said} if isinstance(said, str) else field(item, "object", dict, of=at)
         yield (
             _name(field(item, "subject", str, of=at)),
             field(item, "predicate", str, of=at),

@@ -115,11 +115,11 @@ def test_bad_predictions(content: bytes, message: str) -> None:
         (b'{"data": [{"paragraphs": [{}]}]}', "data, item 0, paragraph 0: field 'qas' is missing"),
         (
             b'{"data": [{"paragraphs": [{"qas": [{"id": "q1"}]}]}]}',
-            "question q1: field 'answers' is missing",
+            "data, item 0, paragraph 0: question q1: field 'answers' is missing",
         ),
         (document(("q1",)), "data, item 0, paragraph 0: question q1 has no answer"),
         (document(("q1", "a"), ("q1", "a")), "data, item 0, paragraph 0: question q1 stands there twice"),
-        (document(("q1", " ")), "question q1: field 'text' is empty"),
+        (document(("q1", "甲", " ")), "data, item 0, paragraph 0: question q1: answers, item 1: field 'text' is empty"),
     ],
 )
 def test_bad_gold(content: bytes, message: str) -> None:
