@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -9,8 +10,9 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 
-from distributed import Client, Future, Worker, get_worker
+from distributed import Client, Future, Reschedule, Worker, get_worker
 from distributed.client import ClosedClientError
+from distributed.core import Status
 
 from pipelines import installation
 from pipelines.engines.cluster import address_of, connected, started
@@ -21,6 +23,7 @@ RESOURCES = ("GPU", "CPU")  # the first that any worker has is asked for
 SECONDS_TO_END = 60.0  # that a command has to save its state, until it is killed
 _BETWEEN_LOOKS = 0.2  # seconds
 _LAST = 1 << 14  # bytes of what the command told
+_STAYING = (Status.running, Status.paused)
 _running = set[str]()  # keys of the tasks whose commands run beside this worker
 # The command ends with the worker, which holds the other end of its standard input.
 _WATCHED = """
@@ -44,6 +47,8 @@ def run_on_cluster(
     address = address_of(options)
     opened = started(options, workers=1) if address is None else connected(address, options)
     with opened as client:
+        if address is None:
+            client.run(_ignore_interrupts)
         resources = _resources(client)
         asked = " and ".join(f"{name} {amount}" for name, amount in resources.items()) or "no resource"
         tell(f"{key}: one task of the cluster, which asks for {asked}")
@@ -59,7 +64,7 @@ def run_on_cluster(
         except HanmillError:
             raise
         except Exception as error:
-            raise EngineError(f"{key}: the cluster lost it ({error}): run the same recipe again") from error
+            raise EngineError(f"the cluster lost it ({error}): run the same recipe again") from error
     sys.stderr.write(said)
     return code, printed
 
@@ -80,6 +85,11 @@ def _end(client: Client, future: Future) -> None:
         future.cancel()
         while time.monotonic() < patience and any(client.run(_has, future.key, on_error="ignore").values()):
             time.sleep(_BETWEEN_LOOKS)
+
+
+def _ignore_interrupts() -> None:
+    """In a worker that the driver started: a terminal's Ctrl-C reaches it too, and it would take the command along."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _has(key: str) -> bool:
@@ -114,19 +124,23 @@ def _run(arguments: Sequence[str], folder: str, expected: str, key: str) -> tupl
 
 
 def _wait(ran: subprocess.Popen[bytes], worker: Worker, key: str) -> int:
-    """Until the command ends; ends it when nobody wants the task any more."""
+    """Until the command ends. Ends it when nobody wants it here any more, and raises Reschedule."""
     while _is_wanted(worker, key):
         with contextlib.suppress(subprocess.TimeoutExpired):
             return ran.wait(_BETWEEN_LOOKS)
     ran.terminate()
     try:
-        return ran.wait(SECONDS_TO_END)
+        ran.wait(SECONDS_TO_END)
     except subprocess.TimeoutExpired:
         ran.kill()
-        return ran.wait()
+    raise Reschedule  # elsewhere, if it was only the worker that is leaving
 
 
 def _is_wanted(worker: Worker, key: str) -> bool:
-    """Whether a driver waits for a task that is running here: the scheduler takes back those of a lost one."""
+    """Whether a driver waits for a task that is running here, and the worker stays.
+
+    The scheduler takes back the tasks of a driver that is lost.
+    """
     task = worker.state.tasks.get(key)
-    return task is not None and task.state in ("executing", "long-running")
+    wanted = task is not None and task.state in ("executing", "long-running")
+    return wanted and worker.status in _STAYING

@@ -15,7 +15,7 @@ import pytest
 from distributed import Client
 
 from pipelines.errors import DONE, ENGINE, INPUT, INTERRUPTED
-from tests.clusters import Cluster
+from tests.clusters import Cluster, kill
 from tests.pipelines.command import ROOT, Result, hanmill, process
 from tests.pipelines.keras_modules import with_keras
 from tests.pipelines.made_models import write_checkpoint
@@ -74,26 +74,33 @@ def recipe(tmp_path: Path) -> Path:
     return tmp_path / "recipe.toml"
 
 
-def arguments(recipe: Path, cluster: Cluster, *more: str) -> list[object]:
-    return ["run", recipe, "--json", "--engine", "dask", "--scheduler", cluster.address, *more]
+def arguments(recipe: Path, cluster: Cluster | None, *more: str) -> list[object]:
+    where = ["--scheduler", cluster.address] if cluster else []
+    return ["run", recipe, "--json", "--engine", "dask", *where, *more]
 
 
 @contextlib.contextmanager
-def training(recipe: Path, cluster: Cluster) -> Iterator[subprocess.Popen[str]]:
+def training(recipe: Path, cluster: Cluster | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """A driver whose training is on, has saved no state yet, and would go on for long."""
     line = map(str, arguments(recipe, cluster, "--set", f"train.steps={MANY}"))
     with subprocess.Popen(
         [sys.executable, "-m", "pipelines.cli", *line],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     ) as driver:  # fmt: skip
         try:
             wait_for(lambda: steps(recipe), driver)
             yield driver
         finally:
-            driver.kill()
+            kill(driver)
 
 
-def wait_for(happened: Any, driver: subprocess.Popen[str] | None = None) -> None:
+def ended(driver: subprocess.Popen[bytes]) -> tuple[str, str]:
+    """What it printed."""
+    out, err = driver.communicate(timeout=PATIENCE)
+    return out.decode(), err.decode()
+
+
+def wait_for(happened: Any, driver: subprocess.Popen[bytes] | None = None) -> None:
     patience = time.monotonic() + PATIENCE
     while not happened():
         assert time.monotonic() < patience
@@ -139,7 +146,7 @@ def test_a_training_step_on_a_worker_with_a_gpu(recipe: Path, cluster: Cluster) 
 def test_an_interrupt_reaches_the_training(recipe: Path, cluster: Cluster, number: signal.Signals) -> None:
     with training(recipe, cluster) as driver:
         driver.send_signal(number)
-        out, err = driver.communicate(timeout=PATIENCE)
+        out, err = ended(driver)
         left = trainings(recipe)
     assert driver.returncode == json.loads(out)["exit_code"] == INTERRUPTED, err
     assert "Traceback" not in err
@@ -153,7 +160,7 @@ def test_an_interrupt_reaches_the_training(recipe: Path, cluster: Cluster, numbe
 def test_a_training_whose_driver_is_killed_ends(recipe: Path, cluster: Cluster) -> None:
     with training(recipe, cluster) as driver:
         [pid] = trainings(recipe)
-        os.kill(driver.pid, signal.SIGKILL)
+        driver.kill()
         driver.communicate()
         wait_for(lambda: pid not in trainings(recipe))
     run = recipe.parent / "made/train"
@@ -161,6 +168,31 @@ def test_a_training_whose_driver_is_killed_ends(recipe: Path, cluster: Cluster) 
     assert not (run / "_lock").exists()
     told = process(*arguments(recipe, cluster, "--set", "train.fresh=true"))
     assert told.code == DONE, told.err
+
+
+def test_a_training_whose_scheduler_is_lost_ends(recipe: Path, tmp_path: Path) -> None:
+    with contextlib.closing(Cluster(tmp_path)) as cluster:
+        cluster.start_scheduler()
+        cluster.add_worker()
+        with training(recipe, cluster) as driver:
+            kill(cluster.scheduler)
+            out, err = ended(driver)
+            wait_for(lambda: not trainings(recipe))
+    assert driver.returncode == json.loads(out)["exit_code"] == ENGINE, err
+    assert "hanmill: train: the cluster lost it (" in err
+    assert (recipe.parent / "made/train/state.npz").exists()
+    assert statuses(out) == ["done", "failed", "not run"]
+
+
+def test_an_interrupt_reaches_the_training_on_a_cluster_of_its_own(recipe: Path) -> None:
+    """As a terminal does it: all processes get it at once."""
+    with training(recipe) as driver:
+        os.killpg(driver.pid, signal.SIGINT)
+        out, err = ended(driver)
+        assert not trainings(recipe)
+    assert driver.returncode == json.loads(out)["exit_code"] == INTERRUPTED, err
+    assert (recipe.parent / "made/train/state.npz").exists()
+    assert not (recipe.parent / "made/train/_lock").exists()
 
 
 def test_no_scheduler_is_told_as_json(recipe: Path) -> None:
