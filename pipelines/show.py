@@ -5,6 +5,7 @@ import itertools
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -22,10 +23,12 @@ ROWS = {"word_count": "words", "records": "records"}  # what parts hold, by job
 
 
 def tell_output(directory: Path, top: int) -> None:
-    """Prints what a finished output is about: words, or angles. Raises InputError where there is none."""
+    """Prints what a finished output is about: words, angles, a training. Raises InputError where there is none."""
     manifest = read_json(directory / MANIFEST) or {}
     if manifest.get("job") in TABLES:
         tell_angles(directory)
+    elif manifest.get("job") == "train":
+        tell_training(directory, manifest)
     else:
         top_words(directory, top)
 
@@ -40,6 +43,12 @@ def tell_angles(directory: Path) -> None:
         table.add_row(*row)
     Console().print(table)
     print(found.caption)
+
+
+def tell_training(directory: Path, manifest: dict[str, Any]) -> None:
+    """Prints what a training run came to, as its manifest has it."""
+    best = ", ".join(f"{name} {value:,.4g}" for name, value in sorted(manifest["best"].items(), reverse=True))
+    print(f"{manifest['task']}, {manifest['totals']['steps']:,} steps; best {best}: {directory / 'best'}")
 
 
 def top_words(directory: Path, top: int) -> None:
@@ -73,7 +82,8 @@ def printable(word: str) -> str:
 def tell_status(directory: Path) -> None:
     """Prints how far a run is. Raises InputError where there was none."""
     configuration, manifest = read_json(directory / SHARDS / CONFIGURATION), read_json(directory / MANIFEST)
-    if configuration is None and manifest is None:
+    training = (directory / "metrics.jsonl").exists() or (manifest or {}).get("job") == "train"
+    if configuration is None and manifest is None and not training:
         raise InputError(f"{directory}: no run has written there")
     times, totals = [], Counter[str]()
     for path in (directory / SHARDS).glob("*.json"):
@@ -88,6 +98,12 @@ def tell_status(directory: Path) -> None:
         print(f"{directory}: finished {(read_json(directory / RUN) or {}).get('finished', '')}")
     else:
         print(f"{directory}: stopped before the end: run the same command again, it goes on from here")
+    if training:
+        from pipelines.training.log import read_rows  # which needs what counting does not
+
+        if steps := [row for row in read_rows(directory) if "learning_rate" in row]:
+            print(f"step {steps[-1]['step']:,}: loss {steps[-1]['loss']:.4f}")
+        return
     job = (configuration or manifest["configuration"]).get("job")
     names = ("pairs",) if job in TABLES else ("documents", "tokens")
     print(f"{len(times):,} shards done: {', '.join(f'{totals[name]:,} {name}' for name in names)}")

@@ -7,8 +7,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,14 +20,16 @@ from pipelines.console import tell
 from pipelines.datasets import DataSet
 from pipelines.environment import environment
 from pipelines.errors import EngineError, InputError
-from pipelines.storage.commit import lock, plain_errors, write_json
+from pipelines.storage.commit import lock, plain_errors
 from pipelines.storage.knowledge_base import NAME
-from pipelines.storage.manifest import RUN, check_configuration
+from pipelines.storage.manifest import check_configuration, retract
 from pipelines.training.average import Average
 from pipelines.training.folder import (
     BEST,
     CONFIG,
     clear,
+    commit,
+    damaged,
     describe_records,
     fingerprint,
     finished,
@@ -43,7 +45,7 @@ from pipelines.training.optimizer import compile_model, make_deterministic, sche
 from pipelines.training.options import TrainOptions
 from pipelines.training.progress import watch
 from pipelines.training.speed import speed_of
-from pipelines.training.state import load_state, save_state
+from pipelines.training.state import STATE, load_state, save_state
 from pipelines.training.tasks import TrainingTask, training_task
 from transforms.splits import TRAIN
 
@@ -57,6 +59,7 @@ class _Progress:
 
     step: int = 0
     scored: int = 0  # the last step whose weights were scored
+    best: dict[str, Any] = field(default_factory=dict)  # step and metric of the best weights
     position: dict[str, Any] | None = None
     seconds: float = 0.0
 
@@ -64,8 +67,9 @@ class _Progress:
 def train(options: TrainOptions, *, task: str, fresh: bool = False) -> dict[str, Any]:
     """Trains to the end, going on where an earlier run of the same options stopped; returns what `run.json` tells.
 
-    Nothing is written before it is known that records, checkpoint and encoder fit. Raises UsageError and InputError for
-    what does not, or cannot be written, EngineError for a loss that is no number and for too little memory.
+    What is missing or damaged of a finished run is restored. Nothing is written before it is known that records,
+    checkpoint and encoder fit. Raises UsageError and InputError for what does not, cannot be written or be restored,
+    EngineError for a loss that is no number and for too little memory.
     """
     data_set = DataSet.open(options.records)
     if data_set.task_name != task:
@@ -75,7 +79,9 @@ def train(options: TrainOptions, *, task: str, fresh: bool = False) -> dict[str,
     configuration = options.configuration(task=task, records=fingerprint(data_set))
     if known is not None:
         configuration[NAME] = known.sha256
-    if not fresh and (told := finished(options.out, configuration)) is not None:
+    told = None if fresh else finished(options.out, configuration)
+    wrong = damaged(options.out) if told is not None else []
+    if told is not None and not wrong:
         tell(f"{options.out}: up to date, nothing to do")
         return dict(told)
     if known is not None:
@@ -92,10 +98,16 @@ def train(options: TrainOptions, *, task: str, fresh: bool = False) -> dict[str,
             if fresh:
                 clear(options.out)
             check_configuration(options.out, configuration, name=CONFIG)
-            describe_records(options.out, data_set, known)
+            if told is None:
+                retract(options.out)
+            if told is None or any(not name.startswith(f"{BEST}/") for name in wrong):
+                describe_records(options.out, data_set, known)
             with room_for_weights():
                 run = _Run(options, data_set, how, model)
-            return run.train()
+            if told is None:
+                return run.train()
+            run.restore(wrong)
+            return dict(told)
 
 
 class _Run:
@@ -116,12 +128,38 @@ class _Run:
         self.average = Average(model, decay=options.ema) if options.ema else None
         self.parameters, self.config = model.count_params(), config_of(model)
         self.progress = _Progress(**(load_state(options.out, model, self.average) or {}))
-        self.best = read_best(options.out)
         self.whole = True  # whether weights, optimizer and progress are of the same step
+
+    def restore(self, wrong: Sequence[str]) -> None:
+        """Makes the files of a finished run what they were; raises InputError where nothing tells that."""
+        out = self.options.out
+        if of_best := [name for name in wrong if name.startswith(f"{BEST}/")]:
+            self._keep_best_again(of_best[0])
+        if left := damaged(out):
+            raise InputError(f"{out / left[0]}: missing or damaged, and cannot be restored: train anew with --fresh")
+        tell(f"{out}: {', '.join(wrong)} was missing or damaged, and is restored")
+
+    def _keep_best_again(self, lost: str) -> None:
+        """Takes the best weights from the state; raises InputError if that is not of their step."""
+        out, progress = self.options.out, self.progress
+        if not progress.step or progress.best.get("step") != progress.step:
+            raise InputError(
+                f"{out / lost}: missing or damaged, and {STATE} has not the weights of the best step: train anew with "
+                "--fresh"
+            )
+        with self._averaged():
+            keep_best(out, self.model, self.data_set, progress.best)
+
+    def _averaged(self) -> contextlib.AbstractContextManager[None]:
+        return self.average.in_place() if self.average else contextlib.nullcontext()
 
     def train(self) -> dict[str, Any]:
         """To the end; whatever ends it sooner leaves the state of the last whole step."""
         options, progress = self.options, self.progress
+        if best := read_best(options.out):
+            progress.best = best
+        elif progress.scored:
+            self._keep_best_again(BEST)
         begun = datetime.now(UTC)
         if progress.step:
             tell(f"goes on behind step {progress.step:,} of {self.steps:,}")
@@ -191,15 +229,15 @@ class _Run:
         """Scores split `dev`, and keeps the weights if none were better before; without such a split, the last ones."""
         progress, metric = self.progress, self.how.metric
         row: dict[str, Any] = {"step": progress.step, "split": DEV}
-        with self.average.in_place() if self.average else contextlib.nullcontext():
+        with self._averaged():
             if self.data_set.manifest["splits"].get(DEV, 0):
                 begun = time.perf_counter()
                 predict = self.model.predict_on_batch
                 row |= self.how.evaluate(predict, self.data_set, DEV, batching=self.batching)
                 row["seconds"] = round(time.perf_counter() - begun, 3)
-            if row.get(metric, math.inf) > self.best.get(metric, -math.inf) or not self.best:
-                self.best = {name: row[name] for name in ("step", metric) if name in row}
-                keep_best(self.options.out, self.model, self.data_set, self.best)
+            if row.get(metric, math.inf) > progress.best.get(metric, -math.inf) or not progress.best:
+                progress.best = {name: row[name] for name in ("step", metric) if name in row}
+                keep_best(self.options.out, self.model, self.data_set, progress.best)
         progress.scored = progress.step
         if metric in row:
             self.log.write(row)
@@ -223,11 +261,11 @@ class _Run:
             "started": begun.isoformat(timespec="milliseconds"),
             "finished": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "seconds": round(progress.seconds, 3),
-            "best": self.best,
+            "best": progress.best,
             "environment": environment(),
             "command": sys.argv,
         }
-        write_json(options.out / RUN, told)
+        commit(options.out, told)
         return told
 
 

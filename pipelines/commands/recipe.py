@@ -96,15 +96,18 @@ class _Launcher:
     quiet: bool
 
     def __call__(self, step: "Step") -> tuple[int, bytes]:
+        code, printed = self._launched(step)
+        if not self.quiet:
+            sys.stdout.write(printed.decode(errors="backslashreplace"))
+        return code, printed
+
+    def _launched(self, step: "Step") -> tuple[int, bytes]:
         if self.options.name == "dask" and step.command in ONE_TASK:
             from pipelines.console import tell
             from pipelines.engines.dask_command import run_on_cluster
 
             return run_on_cluster(step.arguments, self.options, key=step.name, tell=tell)
-        code, printed = _run_here([*step.arguments, *self._engine(step)], keep=bool(step.save), quiet=self.quiet)
-        if not self.quiet:
-            sys.stdout.write(printed.decode(errors="backslashreplace"))
-        return code, printed
+        return _run_here([*step.arguments, *self._engine(step)], keep=bool(step.save), quiet=self.quiet)
 
     def _engine(self, step: "Step") -> list[str]:
         values = {"engine": self.options.name, **{name: getattr(self.options, name, None) for name in [*OPTIONS][1:]}}

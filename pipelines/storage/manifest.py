@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -177,6 +178,11 @@ def publish(
     for path in directory.glob(old):
         if path.name not in keep:
             remove(path)
+    complete(directory, manifest, describe)
+
+
+def complete(directory: Path, manifest: dict[str, Any], describe: Describe) -> None:
+    """Writes what tells of an output whose files are all in place: `_SUCCESS` comes last."""
     digest = write_json(directory / MANIFEST, manifest)
     write_json(directory / RUN, describe())
     write_bytes(directory / SUCCESS, _success(digest))
@@ -197,7 +203,7 @@ def verify(directory: Path) -> list[str]:
         wrong.append(f"{manifest}: differs from what {SUCCESS} says: run the same command again")
     else:
         files += listed(content)
-        if read_json(directory / SHARDS / CONFIGURATION) != content["configuration"]:
+        if read_json(directory / SHARDS / CONFIGURATION) != content.get("configuration"):
             wrong.append(f"{directory / SHARDS / CONFIGURATION}: differs from the manifest: remove it")
     for entry in (directory / SHARDS).glob("*.json"):
         if entry.name == CONFIGURATION:
@@ -208,6 +214,14 @@ def verify(directory: Path) -> list[str]:
             wrong.append(f"{entry}: not a whole entry: remove it, and the next run counts its shard again")
     wrong += [problem for file in files if (problem := check_file(directory, file))]
     return wrong
+
+
+def file_of(directory: Path, name: str) -> File:
+    """A file that is there, brought to the disk, as a manifest lists it."""
+    with (directory / name).open("rb") as file:
+        os.fsync(file.fileno())
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return File(name, digest, file.tell(), 0)
 
 
 def check_file(directory: Path, file: File) -> str:

@@ -1,5 +1,7 @@
-"""The folder of a training run: what it was given, what it came to, and its best weights."""
+"""The folder of a training run: what it was given, what it came to, its best weights, and what commits it."""
 
+import os
+from dataclasses import asdict
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -11,11 +13,23 @@ from pipelines.datasets import VOCABULARY, DataSet
 from pipelines.errors import InputError
 from pipelines.storage.commit import digest, remove, sync_folder, write_bytes, write_json
 from pipelines.storage.knowledge_base import KnownBase
-from pipelines.storage.manifest import MANIFEST, RUN, File, read_json
+from pipelines.storage.manifest import (
+    MANIFEST,
+    RUN,
+    File,
+    check_file,
+    complete,
+    file_of,
+    listed,
+    read_json,
+    read_manifest,
+    retract,
+)
 from pipelines.training.log import METRICS
 from pipelines.training.state import STATE
 from pipelines.training.tensorboard import FOLDER as TENSORBOARD
 
+JOB = "train"
 CONFIG, BEST, RECORDS, REPORT = "config.json", "best", "records", "report.html"
 KNOWLEDGE_BASE, STATISTICS = "knowledge_base.json", "statistics.json"
 _SCORE, _LABELS, _MADE, _OLD = "score.json", "labels.json", ".best.new", ".best.old"
@@ -28,13 +42,31 @@ def fingerprint(data_set: DataSet) -> str:
 
 
 def finished(directory: Path, configuration: dict[str, Any]) -> Any:
-    """What `run.json` tells of a run of this configuration that came to its end; else None."""
-    return read_json(directory / RUN) if read_json(directory / CONFIG) == configuration else None
+    """What `run.json` tells of a run of this configuration that was committed; else None."""
+    if read_json(directory / CONFIG) != configuration or read_manifest(directory) is None:
+        return None
+    return read_json(directory / RUN)
+
+
+def damaged(directory: Path) -> list[str]:
+    """The names of the files of a committed run that are missing, or have other bytes."""
+    return [file.name for file in listed(read_manifest(directory) or {}) if check_file(directory, file)]
+
+
+def commit(directory: Path, told: dict[str, Any]) -> None:
+    """Lists what predictions are made with, and the configuration, with their checksums; `_SUCCESS` comes last."""
+    names = [CONFIG, *([KNOWLEDGE_BASE] if (directory / KNOWLEDGE_BASE).exists() else [])]
+    for folder in (BEST, RECORDS):
+        names += sorted(f"{folder}/{path.name}" for path in (directory / folder).iterdir())
+    parts = [asdict(file_of(directory, name)) for name in names]
+    manifest = {"job": JOB, "task": told["task"], "totals": {"steps": told["steps"]}, "best": told["best"]}
+    complete(directory, {**manifest, "parts": parts, "dead_letters": None}, lambda: told)
 
 
 def clear(directory: Path) -> None:
-    """Removes what an earlier run left; other files stay."""
-    for name in (RUN, REPORT, STATE, METRICS, KNOWLEDGE_BASE, CONFIG):
+    """Removes what an earlier run left, `_SUCCESS` first; other files stay."""
+    retract(directory)
+    for name in (MANIFEST, RUN, REPORT, STATE, METRICS, KNOWLEDGE_BASE, CONFIG):
         remove(directory / name)
     for name in (BEST, _MADE, _OLD, RECORDS, TENSORBOARD):
         rmtree(directory / name, ignore_errors=True)
@@ -73,6 +105,9 @@ def keep_best(directory: Path, model: keras.Model, data_set: DataSet, score: dic
     if data_set.candidates is not None:
         write_json(made / STATISTICS, data_set.candidates.statistics.as_json(), indent=None)
     write_json(made / _SCORE, score)
+    for path in made.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
     if best.exists():
         best.rename(old)
     made.rename(best)

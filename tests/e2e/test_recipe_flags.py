@@ -61,6 +61,19 @@ def test_steps_run_and_are_skipped(recipe: Path, tmp_path: Path) -> None:
     assert len((tmp_path / "made/vocab.txt").read_text().splitlines()) == 50
 
 
+def test_what_is_gone_is_made_again(recipe: Path, tmp_path: Path) -> None:
+    assert process("run", recipe, "--workers", 1).code == DONE
+    before = (tmp_path / "made/vocab.txt").read_bytes()
+    for part in (tmp_path / "made/count").glob("*.parquet"):
+        part.unlink()
+    (tmp_path / "made/vocab.txt").unlink()
+    again = process("run", recipe, "--json", "--workers", 1)
+    assert again.code == DONE, again.err
+    assert [step["status"] for step in json.loads(again.out)["steps"]] == ["done", "done", "skipped"]
+    assert (tmp_path / "made/vocab.txt").read_bytes() == before
+    assert hanmill("verify", tmp_path / "made/count").code == DONE
+
+
 def test_the_exit_code_is_that_of_the_step_that_failed(recipe: Path, tmp_path: Path) -> None:
     told = process("run", recipe, "--json", "--set", f"corpus={tmp_path}/nothing")
     assert told.code == json.loads(told.out)["exit_code"] == INPUT

@@ -55,7 +55,8 @@ def test_a_run_and_all_that_it_leaves(tmp_path: Path, place: Path) -> None:
     assert result.out.startswith("10 steps, ")
     assert f"on tensorflow; best step {read(tmp_path, 'best/score.json')['step']}, accuracy " in result.out
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "best", "config.json", "metrics.jsonl", "records", "report.html", "run.json", "state.npz", "tensorboard",
+        "_SUCCESS", "best", "config.json", "manifest.json", "metrics.jsonl", "records", "report.html", "run.json",
+        "state.npz", "tensorboard",
     ]  # fmt: skip
     assert [row["step"] for row in rows(tmp_path)] == list(range(1, 11))
     assert rows(tmp_path)[0].keys() == {
@@ -73,6 +74,24 @@ def test_a_run_and_all_that_it_leaves(tmp_path: Path, place: Path) -> None:
     again = train(tmp_path, "--epochs", "2", "--batch-size", "8", "--learning-rate", "0.01")
     assert "up to date, nothing to do" in again.err
     assert read(tmp_path, "run.json") == told
+
+
+def test_a_run_is_committed_as_other_outputs_are(tmp_path: Path) -> None:
+    given = ("--epochs", "1", "--batch-size", "8", "--no-report")  # the only score is that of the last step
+    train(tmp_path, *given)
+    assert hanmill("verify", tmp_path) == (0, f"{tmp_path}: every file is as it was written\n", "")
+    assert hanmill("show", tmp_path).out.startswith("text-classification, 5 steps; best step 5, accuracy ")
+    finished = hanmill("status", tmp_path).out.splitlines()
+    assert finished[0].startswith(f"{tmp_path}: finished 20")
+    assert finished[1].startswith("step 5: loss ")
+    best = (tmp_path / "best/labels.json").read_bytes()
+    (tmp_path / "best/labels.json").unlink()
+    assert f"{tmp_path}/best/labels.json: missing" in hanmill("verify", tmp_path).err
+    assert "best/labels.json was missing or damaged, and is restored" in train(tmp_path, *given).err
+    assert (tmp_path / "best/labels.json").read_bytes() == best
+    assert hanmill("verify", tmp_path).code == 0
+    (tmp_path / "_SUCCESS").unlink()
+    assert "stopped before the end" in hanmill("status", tmp_path).out
 
 
 def test_the_encoder(tmp_path: Path) -> None:

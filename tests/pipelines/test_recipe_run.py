@@ -1,16 +1,16 @@
 """Steps run in order, and again only if something changed: their inputs, their options, or what they made."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from pipelines import recipe_run
-from pipelines.errors import InputError
+from pipelines.errors import EngineError, InputError
 from pipelines.recipe import Recipe, Step
-from pipelines.recipe_run import STATE, run_recipe, summary
+from pipelines.recipe_run import STATE, STEPS, run_recipe, summary
 from pipelines.storage.commit import lock
-from pipelines.storage.manifest import MANIFEST
+from pipelines.storage.manifest import MANIFEST, complete, file_of, read_json
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
@@ -80,15 +80,68 @@ def test_new_code_runs_anew(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> 
     assert ran(recipe) == ["first", "second", "third"]
 
 
+def finish(directory: Path, **more: object) -> None:
+    """Commits an output of one part."""
+    directory.mkdir(exist_ok=True)
+    (directory / "part").write_text("content")
+    complete(directory, {"parts": [asdict(file_of(directory, "part"))], **more}, dict)
+
+
 def test_an_output_is_known_by_its_manifest(tmp_path: Path) -> None:
-    (tmp_path / "counts").mkdir()
-    (tmp_path / "counts" / MANIFEST).write_text("{}")
+    finish(tmp_path / "counts")
     one = Recipe("r", tmp_path / "out", (Step("one", "copy", ("copy", str(tmp_path / "counts")), f"{tmp_path}/1"),))
     ran(one)
     (tmp_path / "counts/report.html").write_text("written again")
     assert ran(one) == []
-    (tmp_path / "counts" / MANIFEST).write_text('{"a": 1}')
+    finish(tmp_path / "counts", totals=1)
     assert ran(one) == ["one"]
+
+
+@pytest.mark.parametrize("damage", ["_SUCCESS", "part", "size", MANIFEST])
+def test_an_output_that_is_not_whole_is_made_again(tmp_path: Path, damage: str) -> None:
+    out, called = tmp_path / "1", list[str]()
+
+    def launch(step: Step) -> tuple[int, bytes]:
+        called.append(step.name)
+        finish(out)
+        return 0, b""
+
+    one = Recipe("r", tmp_path / "out", (Step("one", "count", ("count",), str(out)),))
+    for _ in range(2):
+        run_recipe(one, launch, tell=lambda text: None)
+    assert called == ["one"]
+    if damage == "size":
+        (out / "part").write_text("")
+    else:
+        (out / damage).unlink()
+    for _ in range(2):
+        run_recipe(one, launch, tell=lambda text: None)
+    assert called == ["one", "one"]
+
+
+def test_all_that_a_step_writes_is_looked_at(tmp_path: Path) -> None:
+    arguments = ("vocab", "counts", "--idf", f"{tmp_path}/idf.txt", "--base", f"{tmp_path}/base.txt")
+    written = [tmp_path / name for name in ("vocab.txt", "keep_tokens.json", "idf.txt", "said.txt")]
+    step = Step("one", "vocab", arguments, str(written[0]), str(written[3]))
+    one, called = Recipe("r", tmp_path / "out", (step,)), 0
+
+    def launch(step: Step) -> tuple[int, bytes]:
+        nonlocal called
+        called += 1
+        for path in written[:3]:
+            path.write_text("")
+        return 0, b""
+
+    for number, path in enumerate(written, 1):
+        run_recipe(one, launch, tell=lambda text: None)
+        run_recipe(one, launch, tell=lambda text: None)
+        assert called == number
+        path.unlink()
+
+
+def test_a_step_that_only_prints_is_run_each_time(tmp_path: Path) -> None:
+    one = Recipe("r", tmp_path / "out", (Step("one", "copy", ("copy",)),))
+    assert ran(one) == ran(one) == ["one"]
 
 
 def test_files_that_a_pattern_names_are_looked_at(tmp_path: Path) -> None:
@@ -110,6 +163,23 @@ def test_a_step_that_fails_ends_the_run(recipe: Recipe) -> None:
     assert launch.called == ["first", "second"]
     assert [(step.status, step.exit_code) for step in told] == [("done", 0), ("failed", 3), ("not run", None)]
     assert summary(recipe, told)["exit_code"] == 3
+    assert ran(recipe) == ["second", "third"]
+
+
+@pytest.mark.parametrize(("error", "code"), [(EngineError("no scheduler"), 5), (KeyboardInterrupt(), 130)])
+def test_what_a_step_raises_ends_the_run(recipe: Recipe, error: BaseException, code: int) -> None:
+    told: list[str] = []
+
+    def launch(step: Step) -> tuple[int, bytes]:
+        if step.name == "second":
+            raise error
+        return Copies()(step)
+
+    ended = run_recipe(recipe, launch, tell=told.append)
+    assert [(step.status, step.exit_code) for step in ended] == [("done", 0), ("failed", code), ("not run", None)]
+    assert summary(recipe, ended)["exit_code"] == code
+    assert ("second: no scheduler" in told) == (code == 5)
+    assert read_json(recipe.directory / STATE / STEPS).keys() == {"first"}
     assert ran(recipe) == ["second", "third"]
 
 

@@ -3,12 +3,15 @@
 import json
 import math
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipelines.datasets import DataSet
 from pipelines.errors import EngineError, InputError, UsageError
+from pipelines.storage.manifest import verify
 from tests.pipelines.made_records import classification, made, write_labelled
 
 TINY = tuple(
@@ -84,6 +87,81 @@ def test_a_run_that_was_stopped_goes_on(
     before = losses(tmp_path / "cut")
     train.train(options(train, records, tmp_path / "cut"), task="text-classification")  # nothing is left to do
     assert losses(tmp_path / "cut") == before
+
+
+def whole(out: Path) -> dict[str, bytes]:
+    """All that a run commits."""
+    parts = json.loads((out / "manifest.json").read_text())["parts"]
+    return {name: (out / name).read_bytes() for name in ("manifest.json", *(part["name"] for part in parts))}
+
+
+def test_what_a_finished_run_lost_is_restored(
+    train: Any, records: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a split `dev` the best weights are the last ones, which the state has, averages included."""
+    given = options(train, records, tmp_path, ema=0.9)
+    told = train.train(given, task="text-classification")
+    before = whole(tmp_path)
+    assert verify(tmp_path) == []
+    for name in ("best/weights.safetensors", "best/labels.json", "records/vocab.txt"):
+        (tmp_path / name).write_bytes(b"x" + before[name][1:])
+        assert train.train(given, task="text-classification") == told
+        assert f"{name} was missing or damaged, and is restored" in capsys.readouterr().err
+        assert whole(tmp_path) == before
+    rmtree(tmp_path / "best")
+    train.train(given, task="text-classification")
+    assert whole(tmp_path) == before
+    assert verify(tmp_path) == []
+    capsys.readouterr()
+    train.train(given, task="text-classification")
+    assert "up to date, nothing to do" in capsys.readouterr().err
+
+
+def test_best_weights_that_the_state_has_not_are_trained_anew(train: Any, records: str, tmp_path: Path) -> None:
+    given = options(train, records, tmp_path)
+    train.train(given, task="text-classification")
+    before = whole(tmp_path)
+    (tmp_path / "state.npz").unlink()
+    rmtree(tmp_path / "best")
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"best/encoder.json: missing or damaged, .*: train anew with --fresh$"):
+            train.train(given, task="text-classification")
+    assert (tmp_path / "_SUCCESS").exists()
+    train.train(given, task="text-classification", fresh=True)
+    assert whole(tmp_path).keys() == before.keys()
+    assert verify(tmp_path) == []
+
+
+def test_a_stopped_run_without_its_best_weights(train: Any, records: str, tmp_path: Path) -> None:
+    """They are those of an earlier step than the state: a run that went on would keep others."""
+    given = options(train, records, tmp_path, steps=20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train._Run, "_finish", lambda run, begun: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train.train(given, task="text-classification")
+    assert not (tmp_path / "_SUCCESS").exists()
+    rmtree(tmp_path / "best")
+    train.train(given, task="text-classification")
+    assert verify(tmp_path) == []
+    (tmp_path / "_SUCCESS").unlink()
+    with np.load(tmp_path / "state.npz") as state:
+        arrays = dict(state)
+    progress = json.loads(arrays["progress"].tobytes())
+    arrays["progress"] = np.frombuffer(json.dumps({**progress, "best": {"step": 15}}).encode(), np.uint8)
+    np.savez(tmp_path / "state.npz", **arrays)
+    rmtree(tmp_path / "best")
+    with pytest.raises(InputError, match=r"/best: missing or damaged, and state.npz has not the weights of the best"):
+        train.train(given, task="text-classification")
+
+
+def test_a_run_that_begins_again_is_not_finished(train: Any, records: str, tmp_path: Path) -> None:
+    train.train(options(train, records, tmp_path), task="text-classification")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "train_step", lambda *given, **more: math.inf)
+        with pytest.raises(EngineError):
+            train.train(options(train, records, tmp_path), task="text-classification", fresh=True)
+    assert not (tmp_path / "_SUCCESS").exists()
+    assert not (tmp_path / "manifest.json").exists()
 
 
 def test_another_seed_trains_another_way(train: Any, records: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.datasets import DataSet
+from pipelines.storage.manifest import verify
 from tests.pipelines.keras_modules import with_keras
 from tests.pipelines.made_models import SIZES
 from tests.pipelines.made_records import data_set
@@ -69,3 +70,34 @@ def test_what_tells_of_the_records_is_copied(folder: Any, records: DataSet, tmp_
     assert copied.keys() >= {"vocab.txt", "features.json", "label.labels.txt", "manifest.json"}
     assert all((Path(records.directory) / name).read_bytes() == content for name, content in copied.items())
     assert json.loads(copied["manifest.json"]) == records.manifest
+
+
+@pytest.fixture
+def committed(folder: Any, records: DataSet, encoder: Any, tmp_path: Path) -> Path:
+    (tmp_path / "config.json").write_text('{"seed": 0}')
+    folder.describe_records(tmp_path, records)
+    folder.keep_best(tmp_path, encoder, records, {"step": 3})
+    folder.commit(tmp_path, {"task": "text-classification", "steps": 3, "best": {"step": 3}})
+    return tmp_path
+
+
+def test_a_run_is_committed_with_all_that_predictions_need(folder: Any, committed: Path) -> None:
+    assert verify(committed) == folder.damaged(committed) == []
+    parts = json.loads((committed / "manifest.json").read_text())["parts"]
+    lying = {str(path.relative_to(committed)) for name in ("best", "records") for path in (committed / name).iterdir()}
+    assert {part["name"] for part in parts} == {"config.json", *lying}
+    assert folder.finished(committed, {"seed": 0})["steps"] == 3
+    assert folder.finished(committed, {"seed": 1}) is None
+    weights = committed / "best/weights.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    (committed / "records/vocab.txt").unlink()
+    assert folder.damaged(committed) == ["best/weights.safetensors", "records/vocab.txt"]
+    assert len(verify(committed)) == 2
+
+
+def test_what_is_cleared_is_no_longer_finished(folder: Any, committed: Path) -> None:
+    (committed / "notes.txt").touch()
+    folder.clear(committed)
+    assert [path.name for path in committed.iterdir()] == ["notes.txt"]
