@@ -18,7 +18,7 @@ class EventExtraction(keras.Model):
     def __init__(self, encoder: Encoder, *, labels: int) -> None:
         super().__init__(name="event_extraction", dtype=encoder.dtype_policy)
         self.encoder = encoder
-        self.roles = Pointers(labels, probability=1 / 16, name="roles", dtype=encoder.dtype_policy)
+        self.roles = Pointers(labels, name="roles", dtype=encoder.dtype_policy)
         self.build()
 
     def build(self, _: object = None) -> None:

@@ -22,11 +22,11 @@ class RelationExtraction(keras.Model):
         super().__init__(name="relation_extraction", dtype=encoder.dtype_policy)
         config, dtype = encoder.config, encoder.dtype_policy
         self.encoder = encoder
-        self.subjects = Pointers(1, probability=1 / 4, name="subjects", dtype=dtype)
+        self.subjects = Pointers(1, name="subjects", dtype=dtype)
         self.normalization = ConditionalNormalization(
             epsilon=config.layer_norm_epsilon, name="normalization", dtype=dtype
         )
-        self.objects = Pointers(labels, probability=1 / 16, name="objects", dtype=dtype)
+        self.objects = Pointers(labels, name="objects", dtype=dtype)
         self.build()
 
     def build(self, _: object = None) -> None:

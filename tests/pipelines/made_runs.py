@@ -85,15 +85,26 @@ def made_base(folder: Path) -> Path:
     return folder / "kb"
 
 
-def records_of(folder: Path, name: str, *, max_length: int = 64, **splits: Sequence[Any]) -> DataSet:
-    """Records of rows by split."""
+def records_of(
+    folder: Path,
+    name: str,
+    *,
+    max_length: int = 64,
+    vocabulary: Path | None = None,
+    schema: Path | None = None,
+    known: Path | None = None,
+    **splits: Sequence[Any],
+) -> DataSet:
+    """Records of rows by split; vocabulary, schema and knowledge base fit those of `rows_of` where none are given."""
     folder.mkdir(parents=True, exist_ok=True)
-    vocabulary = folder / "made_vocab.txt"
-    words = [*SPECIAL_TOKENS, *dict.fromkeys(PEOPLE + PLACES + VERBS + YEARS + _PAIRS + _OTHERS)]
-    vocabulary.write_text("".join(f"{word}\n" for word in words), "utf-8")
-    labelled = name in ("relation-extraction", "event-extraction")
-    schema = write_lines(folder / "made_schema.json", schema_of(name)) if labelled else None
-    known = made_base(folder) if name == "entity-linking" else None
+    if vocabulary is None:
+        vocabulary = folder / "made_vocab.txt"
+        words = [*SPECIAL_TOKENS, *dict.fromkeys(PEOPLE + PLACES + VERBS + YEARS + _PAIRS + _OTHERS)]
+        vocabulary.write_text("".join(f"{word}\n" for word in words), "utf-8")
+    if schema is None and name in ("relation-extraction", "event-extraction"):
+        schema = write_lines(folder / "made_schema.json", schema_of(name))
+    if known is None and name == "entity-linking":
+        known = made_base(folder)
     inputs = [(split, str(write_lines(folder / f"{split}.json", rows))) for split, rows in splits.items()]
     options = TaskOptions(name, vocabulary, schema, max_length, knowledge_base=known)
     reading = Reading(format=TASKS[name].reads)

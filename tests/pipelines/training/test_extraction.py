@@ -10,8 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipelines.knowledge_base import BuildKnowledgeBase
+from pipelines.made_entities import write_made_entities
 from pipelines.oracle import Oracle, score_oracle
+from tests.pipelines.made_records import made, write_lines
 from tests.pipelines.made_runs import records_of, rows_of
+from tests.pipelines.real_rows import SCHEMAS, real_rows
+from tests.transforms.tasks.making import DATA, needs_data
 from transforms.tasks.task import TASKS
 
 pytest.importorskip("keras")
@@ -23,8 +28,8 @@ SMALL = {
     "hidden": 128, "layers": 2, "heads": 4, "head_size": 32, "key_size": 32, "key_heads": 4, "value_heads": 4,
     "intermediate": 256, "embedding_size": 128, "positions": 64, "dropout": 0.0, "attention_dropout": 0.0,
 }  # fmt: skip
-RATE = 3e-3
 TRAINED, PERMUTED, SCORED = 32, 320, 192
+MAX_LENGTH = 192  # of real texts, and a question
 COSTLY = {LINKING, WITH_ENCODER}  # of right labels they learn most that there is in 240 steps
 
 
@@ -36,16 +41,27 @@ def train() -> Any:
     return module
 
 
-def scores(train: Any, folder: Path, model: str, *, dev: Any, permuted: bool = False) -> list[float]:
-    """F1 of a small model on split dev, after each pass of twenty steps."""
+def scores(
+    train: Any,
+    folder: Path,
+    model: str,
+    *,
+    dev: Any,
+    permuted: bool = False,
+    batch_size: int = 16,
+    rate: float = 3e-3,
+    **more: Any,
+) -> list[float]:
+    """F1 of a small model on split dev, after each pass of twenty steps; trained on the same rows, or on permuted."""
     name = task_of(model)
-    made = rows_of(name, PERMUTED, seed=1, permuted=True) if permuted else copies(rows_of(name, TRAINED, seed=1), 10)
-    data_set = records_of(folder, name, train=made, dev=dev)
-    changes = {**SMALL, "positions": 512} if model == WITH_ENCODER else SMALL
+    rows = rows_of(name, PERMUTED, seed=1, permuted=True) if permuted else copies(dev, 20 * batch_size // TRAINED)
+    data_set = records_of(folder, name, train=rows, dev=dev, **more)
+    task: Any = data_set.task()
+    changes = {**SMALL, "positions": 512 if model == WITH_ENCODER else task.max_length}
     encoder = {"encoder": None} if model == LINKING else {"changes": tuple(changes.items())}
     options = train.TrainOptions(
-        records=data_set.directory, out=folder / "run", **encoder, batch_size=16, weight_decay=0.0,
-        steps=240 if permuted and model in COSTLY else 400, learning_rate=RATE,
+        records=data_set.directory, out=folder / "run", **encoder, batch_size=batch_size, weight_decay=0.0,
+        steps=240 if permuted and model in COSTLY else 400, learning_rate=rate,
     )  # fmt: skip
     train.train(options, task=name)
     rows = [json.loads(line) for line in (folder / "run/metrics.jsonl").read_text().splitlines()]
@@ -81,6 +97,28 @@ def test_a_small_model_learns_32_examples(train: Any, model: str, tmp_path: Path
     most = oracle_of(tmp_path, name, gold)["f1"]
     assert found >= 0.95 * most > 0.9
     assert evaluate(tmp_path / "run", gold, task=name)["f1"] == pytest.approx(found, abs=1e-6)
+
+
+@needs_data
+@pytest.mark.slow
+@every_model
+def test_a_small_model_learns_32_real_examples(train: Any, model: str, tmp_path: Path) -> None:
+    name, data = task_of(model), Path(str(DATA))
+    rows = real_rows(data, name, TRAINED)
+    gold = write_lines(tmp_path / "gold.json", rows)
+    there = {"vocabulary": data / "vocab/vocab.txt", "schema": data / SCHEMAS[name] if name in SCHEMAS else None}
+    known = base_of(gold, tmp_path) if name == LINKING else None
+    how = {"batch_size": 32, "rate": 1e-3, "max_length": MAX_LENGTH}
+    found = max(scores(train, tmp_path, model, dev=rows, known=known, **how, **there))
+    most = score_oracle(Oracle.of(name, gold, knowledge_base=known, max_length=MAX_LENGTH, **there), gold)["f1"]
+    assert found >= 0.95 * most > 0.9
+
+
+def base_of(gold: Path, folder: Path) -> Path:
+    """A knowledge base of the mentions of a file."""
+    write_made_entities([gold], folder / "kb_data")
+    made(BuildKnowledgeBase((str(folder / "kb_data"),), folder / "real_kb"))
+    return folder / "real_kb"
 
 
 @pytest.mark.slow
@@ -132,8 +170,8 @@ def test_targets_reach_the_loss_and_padding_does_not(model: str, tmp_path: Path)
     task: Any = data_set.task()
     how = training_task(name)
     config = EncoderConfig.of({**SMALL, "layers": 1, "positions": 512, "vocabulary_size": len(task.vocabulary)})
-    made = how.model(None if model == LINKING else Encoder(config), data_set)
-    made.compile(optimizer="sgd", loss=how.loss())
+    built = how.model(None if model == LINKING else Encoder(config), data_set)
+    built.compile(optimizer="sgd", loss=how.loss())
     losses = []
     for size, length in ((3, 40), (5, 64)):
         batching = Batching(task.targets, task.shapes, size, (length,))
@@ -141,9 +179,9 @@ def test_targets_reach_the_loss_and_padding_does_not(model: str, tmp_path: Path)
         inputs, targets, weights = how.triple(batch)
         for field, of in weights.items():
             assert np.sum(of) == 3 if field == "link" else np.sum(of) == np.sum(next(iter(weights.values())))
-        told = made.test_on_batch(inputs, targets, sample_weight=weights, return_dict=True)
+        told = built.test_on_batch(inputs, targets, sample_weight=weights, return_dict=True)
         losses.append({name: float(value) for name, value in told.items()})
-        made.reset_metrics()
+        built.reset_metrics()
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     assert losses[0]["loss"] > 0
 

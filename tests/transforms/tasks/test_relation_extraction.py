@@ -1,5 +1,6 @@
 """Relation extraction: where subjects and objects stand, slots, labels, bad rows."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -258,14 +259,16 @@ def test_targets_of_the_subject_that_is_drawn() -> None:
     text = "林远在《海雾》饰演周舟和小城"
     record = as_read(TASK, record_of(TASK, line(text=text, spo_list=spos)))
     places = {word: (text.find(word) + 1, text.find(word) + 2) for word in ("林远", "周舟", "海雾", "小城")}
-    rng, drawn = np.random.default_rng(0), dict[tuple[int, int], Any]()
-    for _ in range(60):
+    rng, drawn, times = np.random.default_rng(0), dict[tuple[int, int], Any](), Counter[tuple[int, int]]()
+    for _ in range(400):
         targets = TASK.targets(record, rng)
         check_shapes(TASK, targets)
         assert targets["subject"].dtype == np.int32
         assert targets["ids"].tolist() == record["ids"].tolist()
         assert np.argwhere(targets["subject_pointers"]).tolist() == [[1, 0], [2, 1], [10, 0], [11, 1]]
-        drawn[tuple(targets["subject"].tolist())] = np.argwhere(targets["object_pointers"]).tolist()
+        subject = tuple(targets["subject"].tolist())
+        drawn[subject] = np.argwhere(targets["object_pointers"]).tolist()
+        times[subject] += 1
     value, work, husband = range(3)
     assert drawn == {
         places["林远"]: sorted(
@@ -276,6 +279,8 @@ def test_targets_of_the_subject_that_is_drawn() -> None:
         places["周舟"]: [[1, husband, 0], [2, husband, 1]],
         (1, 11): [],  # two halves: no subject, and so without objects
     }
+    shares = [times[places["林远"]], times[places["周舟"]], times[1, 11]]  # half of a fifth of what begins with 林远
+    assert shares == pytest.approx([180, 200, 20], abs=30)
 
 
 def test_targets_without_a_subject() -> None:
