@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from transforms.double_array import DoubleArray
-from transforms.knowledge_base import ENTITIES, KnowledgeBase, lowered, name_of
+from transforms.knowledge_base import ENTITIES, NIL, KnowledgeBase, is_nil, lowered, name_of
 from transforms.tasks.json_input import field, gold_field, id_field, json_object, text_field
 from transforms.tasks.record import BadRecord
 
-NIL = "NIL"
 SHORT = 10  # the most characters of an object that is looked for in texts
 _GATHERED = 1 << 12
 
@@ -42,7 +41,7 @@ def read_entity(text: str) -> Entity:
     """
     row = json_object(text)
     identifier = id_field(row, "subject_id")
-    if not identifier or identifier.startswith(NIL):
+    if not identifier or is_nil(identifier):
         raise BadRecord(f"field 'subject_id' is {identifier!r}: an entity has an id, and {NIL} stands for none")
     said = [text_field(row, "subject"), *(gold_field(row, "alias") or ())]
     if not all(isinstance(name, str) for name in said):
