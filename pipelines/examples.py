@@ -12,14 +12,14 @@ from transforms.splits import TEST, Splits
 from transforms.tasks.masked_language_model import MaskedLanguageModel
 from transforms.tasks.record import BadRecord, Example, Kind, Record, Schema, check, is_cut
 from transforms.tasks.task import Task
-from transforms.wordpiece import Tokens, WordPiece
+from transforms.wordpiece import Tokenizer, Tokens
 
 
 class ShardRecords:
     """The records of a shard."""
 
-    def __init__(self, task: Task, wordpiece: WordPiece, splits: Splits, *, replace_errors: bool) -> None:
-        self.task, self.wordpiece, self.splits, self.replace_errors = task, wordpiece, splits, replace_errors
+    def __init__(self, task: Task, tokenizer: Tokenizer, splits: Splits, *, replace_errors: bool) -> None:
+        self.task, self.tokenizer, self.splits, self.replace_errors = task, tokenizer, splits, replace_errors
         self.dead: list[DeadLetter] = []
         self.totals = Counter(documents=0, records=0, tokens=0, cut=0, mended=0)
         self.labels: dict[str, dict[str, int]] = {}
@@ -30,7 +30,7 @@ class ShardRecords:
         self.dead += batch.dead
         found = list(self.examples(batch))
         unique = list(dict.fromkeys(text for _, example in found for text in example.texts))
-        tokens = dict(zip(unique, self.wordpiece.tokenize(unique), strict=True))
+        tokens = dict(zip(unique, self.tokenizer.tokenize(unique), strict=True))
         made: dict[int, list[tuple[Record, Place]]] = {}
         for count, (document, example) in enumerate(found):
             in_split = self.splits.split(example.group or example.id, split=split)

@@ -4,7 +4,8 @@ a store that is ordered by id; both are files that are mapped into memory.
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from shutil import rmtree
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 from pipelines.errors import InputError
 from pipelines.installation import code_files, hash_of
 from pipelines.storage.batches import DeadLetter
-from pipelines.storage.commit import attempt
+from pipelines.storage.commit import AttemptFile, attempt
 from pipelines.storage.dead_letters import few_enough, gather_dead_letters, write_dead_letters
 from pipelines.storage.duplicates import by_id
 from pipelines.storage.knowledge_base import NAME
@@ -35,6 +36,7 @@ from pipelines.storage.manifest import (
     write_entry,
 )
 from pipelines.storage.readers import read_batches
+from pipelines.storage.reordering import RunRows, reordered
 from pipelines.storage.resume import Plan, drop_others, plan_job, written
 from pipelines.storage.shards import Shard
 from pipelines.storage.sources import Reading, discover
@@ -42,10 +44,12 @@ from pipelines.storage.tables import read_run, write_runs
 from pipelines.tally import prepare_kernels
 from transforms import decoding, double_array
 from transforms.knowledge_base import ENTITIES
-from transforms.knowledge_base_building import Entity, Texts, name_arrays, read_entity
+from transforms.knowledge_base_building import Entity, ends_of, name_arrays, read_entity
 from transforms.tasks.record import BadRecord
 
 _NAMES, _STORE = 0, 1  # partitions
+_ROWS_A_TABLE = 1 << 10
+_TEXTS = ("id", "description", "objects")  # columns, as `ENTITIES` has arrays
 _KEY = (("id", pa.string()), ("source", pa.string()), ("offset", pa.int64()))
 _COLUMNS = (
     pa.schema([*_KEY, ("names", pa.list_(pa.string()))]),
@@ -96,20 +100,23 @@ class BuildKnowledgeBase:
     def map(self, shard: Shard) -> Entry:
         """Reads the entities of a shard and commits what each partition needs of them."""
         slices = shard.slices
-        found, dead = list[tuple[str, int, Entity]](), list[DeadLetter]()
+        held, dead = tuple([columns.empty_table()] for columns in _COLUMNS), list[DeadLetter]()
         for batch in read_batches(slices, self.reading):
             texts, failures = batch.texts(replace_errors=self.reading.errors == "replace")
             dead += [*batch.dead, *failures]
+            found = list[tuple[str, int, Entity]]()
             for document, text in texts.items():
                 at = batch.dead_letter(document, "")
                 try:
                     found.append((at.source, at.offset, read_entity(text)))
                 except BadRecord as error:
                     dead.append(replace(at, reason=str(error)))
+            held[_NAMES].append(_name_table(found))
+            held[_STORE].append(_store_table(found))
         name = f"{SHARDS}/{shard.fingerprint}"
-        runs = write_runs(self.directory, f"{name}.arrow", [[_name_table(found)], [_store_table(found)]])
+        runs = write_runs(self.directory, f"{name}.arrow", map(_by_id, held))
         dead_letters = write_dead_letters(self.directory, f"{name}.dead.jsonl", dead)
-        totals = {"documents": len(found), "dead_letters": len(dead), "bytes": shard.size}
+        totals = {"documents": sum(map(len, held[_NAMES])), "dead_letters": len(dead), "bytes": shard.size}
         entry = Entry(shard.fingerprint, runs, totals, dead_letters=dead_letters)
         write_entry(self.directory / SHARDS, entry, slices=written(slices))
         return entry
@@ -121,48 +128,67 @@ class BuildKnowledgeBase:
         """
         stem = f"{PARTS}/{reduce_fingerprint(partition, entries)}"
         names = [name for name, _ in _KEY]
-        keys = [table.select(names) for table in self._tables(partition, entries)]
-        order, _, dead = by_id(pa.concat_tables([_COLUMNS[partition].empty_table().select(names), *keys]))
+        keys, runs = [_COLUMNS[partition].empty_table().select(names)], list[RunRows]()
+        sizes = [np.empty((len(_TEXTS), 0), np.int64)]
+        for entry in entries:
+            tables = list[int]()
+            for table in read_run(self.directory, entry.files[partition]):
+                keys.append(table.select(names))
+                tables.append(len(table))
+                if partition == _STORE:
+                    sizes.append(_sizes(table.select(_TEXTS).columns))
+            runs.append(RunRows(entry.files[partition], tables))
+        order, _, dead = by_id(pa.concat_tables(keys))
         del keys
         letters = None
         if partition == _NAMES:
             files = tuple(self._write_names(stem, entries, order))
         else:
-            files = tuple(self._write_store(stem, entries, order))
+            files = tuple(self._write_store(stem, runs, order, np.concatenate(sizes, axis=1)))
             letters = write_dead_letters(self.directory, f"{stem}.dead.jsonl", dead)
         entry = Entry(stem.rpartition("/")[2], files, {"entities": len(order)}, dead_letters=letters)
         write_entry(self.directory / PARTS, entry)
         return entry
 
-    def _tables(self, partition: int, entries: Sequence[Entry]) -> Iterator[pa.Table]:
-        """What is held for a partition, one piece at a time: all of it would not be small."""
-        for entry in entries:
-            yield from read_run(self.directory, entry.files[partition])
-
     def _write_names(self, stem: str, entries: Sequence[Entry], order: npt.NDArray[np.int64]) -> Iterator[File]:
-        kind = _COLUMNS[_NAMES].field("names").type
-        pieces = [chunk for table in self._tables(_NAMES, entries) for chunk in table["names"].chunks]
-        names = pa.chunked_array(pieces, kind).take(pa.array(order)).combine_chunks()
-        entities = pc.list_parent_indices(names).to_numpy()
-        for name, array in name_arrays(names.flatten().to_pylist(), entities).items():
-            yield self._write(stem, name, array.dtype, array.shape, [array])
+        tables = (table for entry in entries for table in read_run(self.directory, entry.files[_NAMES]))
+        columns = [table["names"] for table in tables]
+        for name, array in name_arrays(*_numbered(columns, order)).items():
+            with self._array(stem, name, array.dtype, array.shape) as file:
+                file.write(array.view(np.uint8))
+            yield File(f"{stem}-{name}.npy", file.sha256, file.size, array.shape[0])
 
-    def _write_store(self, stem: str, entries: Sequence[Entry], order: npt.NDArray[np.int64]) -> Iterator[File]:
-        for place, column in enumerate(("id", "description", "objects")):
-            texts = _texts((table[column] for table in self._tables(_STORE, entries)), order)
-            ends, size = texts.ordered_ends, int(texts.ordered_ends[-1]) + 1
-            yield self._write(stem, ENTITIES[2 * place], np.dtype("u1"), (size,), texts.pieces())
-            yield self._write(stem, ENTITIES[2 * place + 1], ends.dtype, ends.shape, [ends])
+    def _write_store(
+        self, stem: str, runs: Sequence[RunRows], order: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
+    ) -> Iterator[File]:
+        """`sizes`: int64 [3, rows], the bytes of each text."""
+        ends = [ends_of(of_column[order]) for of_column in sizes]
+        lengths = [int(of_column[-1]) + 1 for of_column in ends]  # and a NUL at last, as no empty array can be mapped
+        with ExitStack() as stack:
+            files = [
+                stack.enter_context(self._array(stem, name, np.dtype("u1"), (length,)))
+                for name, length in zip(ENTITIES[::2], lengths, strict=True)
+            ]
+            for table in reordered(self.directory, runs, order, sizes.sum(axis=0)):
+                for file, name in zip(files, _TEXTS, strict=True):
+                    for chunk in table[name].chunks:
+                        file.write(_content(chunk))
+            for file in files:
+                file.write(b"\0")
+        for file, name, length in zip(files, ENTITIES[::2], lengths, strict=True):
+            yield File(f"{stem}-{name}.npy", file.sha256, file.size, length)
+        for name, of_column in zip(ENTITIES[1::2], ends, strict=True):
+            with self._array(stem, name, of_column.dtype, of_column.shape) as file:
+                file.write(of_column.view(np.uint8))
+            yield File(f"{stem}-{name}.npy", file.sha256, file.size, len(of_column))
 
-    def _write(
-        self, stem: str, name: str, dtype: np.dtype[Any], shape: tuple[int, ...], pieces: Iterable[npt.NDArray[Any]]
-    ) -> File:
+    @contextmanager
+    def _array(self, stem: str, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Iterator[AttemptFile]:
+        """A file of an array whose content is to be written behind its header."""
         header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
         with attempt(self.directory / f"{stem}-{name}.npy") as file:
             np.lib.format.write_array_header_1_0(file, header)
-            for piece in pieces:
-                file.write(np.ascontiguousarray(piece).view(np.uint8))
-        return File(f"{stem}-{name}.npy", file.sha256, file.size, shape[0])
+            yield file
 
     def finish(
         self, plan: Plan, mapped: Sequence[Entry], reduced: Sequence[Entry], describe: Describe
@@ -219,16 +245,38 @@ def _keys(found: Sequence[tuple[str, int, Entity]]) -> list[list[Any]]:
     ]
 
 
-def _texts(columns: Iterable[pa.ChunkedArray], order: npt.NDArray[np.int64]) -> Texts:
-    """The bytes of strings, in one array."""
-    data, sizes = bytearray(), [np.zeros(1, np.int64)]
-    for chunk in (chunk for column in columns for chunk in column.chunks if len(chunk)):
-        _, bounds, buffer = chunk.buffers()
-        offsets = np.frombuffer(bounds, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
-        sizes.append(np.diff(offsets))
-        if buffer is not None:
-            data += memoryview(buffer)[offsets[0] : offsets[-1]]
-    return Texts(np.frombuffer(data, np.uint8), np.cumsum(np.concatenate(sizes)), order)
+def _by_id(tables: Sequence[pa.Table]) -> Iterator[pa.Table]:
+    """The rows of a shard as a run has them: by id, in small tables, as few of which are read at once."""
+    table = pa.concat_tables(tables)
+    order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name, _ in _KEY])
+    for begin in range(0, len(order), _ROWS_A_TABLE):
+        yield table.take(order[begin : begin + _ROWS_A_TABLE]).combine_chunks()
+
+
+def _numbered(
+    columns: Sequence[pa.ChunkedArray], order: npt.NDArray[np.int64]
+) -> tuple[list[str], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """What `name_arrays` takes, of lists of names."""
+    kind = _COLUMNS[_NAMES].field("names").type
+    held = pa.chunked_array([chunk for column in columns for chunk in column.chunks], kind)
+    names = held.take(pa.array(order)).combine_chunks()
+    entities, encoded = pc.list_parent_indices(names).to_numpy(), names.flatten().dictionary_encode()
+    by_name = pc.sort_indices(encoded.dictionary)  # of UTF-8, which is by code point
+    ranks = np.empty(len(by_name), np.int64)
+    ranks[by_name.to_numpy()] = np.arange(len(by_name))
+    return encoded.dictionary.take(by_name).to_pylist(), ranks[encoded.indices.to_numpy()], entities
+
+
+def _sizes(columns: Sequence[pa.ChunkedArray]) -> npt.NDArray[np.int64]:
+    """The bytes of each text, int64 [columns, rows]."""
+    return np.array([pc.binary_length(column).to_numpy() for column in columns], np.int64).reshape(len(_TEXTS), -1)
+
+
+def _content(texts: pa.StringArray) -> memoryview:
+    """The bytes of texts, one behind another."""
+    _, bounds, data = texts.buffers()
+    offsets = np.frombuffer(bounds, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return memoryview(data or b"")[offsets[0] : offsets[-1]]
 
 
 @functools.cache

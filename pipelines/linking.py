@@ -6,10 +6,11 @@ from typing import Any
 
 from pipelines.scores import read_both
 from pipelines.storage.knowledge_base import open_knowledge_base
+from transforms.knowledge_base import is_nil
 from transforms.tasks.entity_linking import EntityLinking
 from transforms.tasks.entity_linking_candidates import Candidates, Statistics, gold_links
 from transforms.tasks.record import Record
-from transforms.tasks.scores.entity_linking import Links, is_nil, of_known, parts, score
+from transforms.tasks.scores.entity_linking import Links, of_known, parts, score
 
 
 def parts_of_files(predictions: Path, gold: Path, statistics: Statistics) -> dict[str, float]:

@@ -7,12 +7,12 @@ from pipelines.errors import InputError
 from pipelines.scores import read_with
 from pipelines.storage.commit import write_bytes
 from pipelines.storage.knowledge_base import open_knowledge_base
-from transforms.knowledge_base import KnowledgeBase
+from transforms.knowledge_base import KnowledgeBase, is_nil
 from transforms.knowledge_base_building import Entity, made_of
 from transforms.tasks.entity_linking_candidates import gold_links
 from transforms.tasks.json_input import write_lines
 from transforms.tasks.record import Record
-from transforms.tasks.scores.entity_linking import is_nil, read_gold
+from transforms.tasks.scores.entity_linking import read_gold
 
 MADE = "made of mentions"
 

@@ -23,17 +23,17 @@ from pipelines.storage.record_tables import encode_table
 from pipelines.storage.shards import whole
 from pipelines.storage.sources import Reading, discover
 from pipelines.task_options import read_labels, read_vocabulary
+from transforms.knowledge_base import lowered
 from transforms.splits import Splits
 from transforms.tasks.entity_linking import EntityLinking
 from transforms.tasks.entity_linking_candidates import Candidates, Statistics
 from transforms.tasks.record import Kind, Record
-from transforms.tasks.task import TASKS, Extraction
+from transforms.tasks.task import TASKS, Extraction, tokenizer_of
 from transforms.tfrecord import frame, read_frames
 from transforms.vocabulary import SPECIAL_TOKENS, Vocabulary
-from transforms.wordpiece import WordPiece
 
 _AT_ONCE = 32  # examples
-_MADE_OF = {EntityLinking.name: "0123456789"}  # what descriptions in a made knowledge base are made of
+_MADE_OF = "0123456789"  # what descriptions in a made knowledge base are made of
 _HELD_OUT = Splits((("dev", 1.0),), files=1)
 
 
@@ -67,14 +67,16 @@ class Oracle:
 
         def open_task(words: Vocabulary, labels: Any) -> tuple[Any, ShardRecords]:
             task = kind(words, max_length or kind.default_length, labels)
-            wordpiece = WordPiece(words, lowercase=not words.cased)
-            return task, ShardRecords(task, wordpiece, _HELD_OUT, replace_errors=False)
+            return task, ShardRecords(task, tokenizer_of(task), _HELD_OUT, replace_errors=False)
 
         words = read_vocabulary(vocabulary) if vocabulary is not None else None
         if words is None:
             _, reader = open_task(Vocabulary(SPECIAL_TOKENS), {})
             texts = (text for batch in batches for _, made in reader.examples(batch) for text in made.texts)
-            words = characters(itertools.chain(texts, _MADE_OF.get(name, ())))
+            if name == EntityLinking.name:
+                words = characters(map(lowered, itertools.chain(texts, _MADE_OF)), inside=False)
+            else:
+                words = characters(texts)
         task, made = open_task(words, {} if schema is None else read_labels(name, schema))
         for batch in batches:
             made.add(batch, split="")
@@ -121,14 +123,14 @@ def score_oracle(oracle: Oracle, gold: Path) -> dict[str, float]:
     return found
 
 
-def characters(texts: Iterable[str]) -> Vocabulary:
-    """A vocabulary of all characters that texts have, each also as the next piece of a word.
+def characters(texts: Iterable[str], *, inside: bool = True) -> Vocabulary:
+    """A vocabulary of all characters that texts have, each also as the next piece of a word if it is `inside` of one.
 
-    >>> characters(["b a"]).tokens[5:]
-    ('a', 'b', '##a', '##b')
+    >>> characters(["b a"]).tokens[5:], characters(["b a"], inside=False).tokens[5:]
+    (('a', 'b', '##a', '##b'), ('a', 'b'))
     """
     known = sorted({character for text in texts for character in text if not character.isspace()})
-    return Vocabulary((*SPECIAL_TOKENS, *known, *(f"##{character}" for character in known)))
+    return Vocabulary((*SPECIAL_TOKENS, *known, *(f"##{character}" for character in known if inside)))
 
 
 def _labels(task: Any, table: pa.Table) -> dict[str, tuple[str, ...]]:

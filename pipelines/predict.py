@@ -194,7 +194,7 @@ def _zipped(submission: bytes) -> bytes:
 @functools.cache
 def code_version() -> str:
     """A hash over the code that decides what predictions are: results of other code are not kept."""
-    transforms = ("knowledge_base", "splits", "vocabulary", "wordpiece", "wordpiece_library")
+    transforms = ("characters", "knowledge_base", "splits", "vocabulary", "wordpiece", "wordpiece_library")
     running = ("batching", "datasets", "examples", "inference", "trained_model", "unlabelled")
     ours = ("predict", "shard_predictions")
     files = [f"transforms/{name}.py" for name in transforms]

@@ -58,7 +58,7 @@ from transforms.tasks.masked_language_model import MaskedLanguageModel
 from transforms.tasks.record import Kind, Schema
 from transforms.tasks.task import Task
 from transforms.tfrecord import frame
-from transforms.wordpiece import WordPiece
+from transforms.wordpiece import Tokenizer
 
 _PACKED_AT_ONCE = 1 << 10
 
@@ -121,8 +121,8 @@ class Records:
     def map(self, shard: Shard) -> Entry:
         """Makes the records of a shard and commits a run for each output file, sorted by key."""
         slices = shard.slices
-        task, wordpiece = self._open()
-        made = ShardRecords(task, wordpiece, self.splits, replace_errors=self.reading.errors == "replace")
+        task, tokenizer = self._open()
+        made = ShardRecords(task, tokenizer, self.splits, replace_errors=self.reading.errors == "replace")
         for split, pieces in itertools.groupby(slices, lambda piece: piece.source.split):
             for batch in read_batches(list(pieces), self.reading):
                 made.add(batch, split=split)
@@ -199,7 +199,7 @@ class Records:
         rmtree(self.directory / PARTS, ignore_errors=True)
         return content
 
-    def _open(self) -> tuple[Task, WordPiece]:
+    def _open(self) -> tuple[Task, Tokenizer]:
         """The task; raises InputError if its files are not those that the run began with."""
         if read_json(self.directory / SHARDS / CONFIGURATION) != self.configuration:
             raise InputError(
@@ -259,6 +259,7 @@ def _counted(records: Iterator[bytes], file: AttemptFile) -> Iterator[bytes]:
 def code_version() -> str:
     """A hash over the code that decides what records hold: results of other code are not kept."""
     making = (
+        "characters.py",
         "knowledge_base.py",
         "tasks",
         "splits.py",

@@ -21,7 +21,7 @@ from transforms.splits import Splits
 from transforms.tasks.model import Model
 from transforms.tasks.record import BadRecord, Example, Record, is_cut
 from transforms.tasks.task import Extraction
-from transforms.wordpiece import WordPiece
+from transforms.wordpiece import Tokenizer
 
 BATCH_SIZE = 32
 _AT_ONCE = 64  # examples that are decoded together: a model's answers for all of them are held in memory
@@ -36,7 +36,7 @@ class Opened:
     """What predictions are made with."""
 
     task: Extraction
-    wordpiece: WordPiece
+    tokenizer: Tokenizer
     model: Model
 
 
@@ -48,8 +48,8 @@ def open_run(directory: Path, fingerprint: str, task: str, knowledge_base: Path 
     trained = TrainedRun.open(directory, task=task, knowledge_base=knowledge_base)
     if trained.fingerprint != fingerprint:
         raise InputError(f"{directory}: changed while predictions were made, or differs between workers: start again")
-    opened, wordpiece = trained.task()
-    return Opened(cast(Extraction, opened), wordpiece, trained.model(batch_size=BATCH_SIZE))
+    opened, tokenizer = trained.task()
+    return Opened(cast(Extraction, opened), tokenizer, trained.model(batch_size=BATCH_SIZE))
 
 
 class ShardPredictions:
@@ -57,7 +57,7 @@ class ShardPredictions:
 
     def __init__(self, opened: Opened) -> None:
         self.opened = opened
-        self.reader = ShardRecords(cast(Any, Unlabelled(opened.task)), opened.wordpiece, Splits(), replace_errors=False)
+        self.reader = ShardRecords(cast(Any, Unlabelled(opened.task)), opened.tokenizer, Splits(), replace_errors=False)
         self.totals = Counter(documents=0, predictions=0, tokens=0, cut=0)
         self._rows: list[tuple[str | None, str, int, int, str, bool]] = []
 
@@ -82,7 +82,7 @@ class ShardPredictions:
     ) -> tuple[dict[_Key, list[Record]], dict[_Key, tuple[int, bool]]]:
         """The records of each example, how many tokens they have, and whether a text is cut; of like examples once."""
         unique = list(dict.fromkeys(text for _, example in found for text in example.texts))
-        tokens = dict(zip(unique, self.opened.wordpiece.tokenize(unique), strict=True))
+        tokens = dict(zip(unique, self.opened.tokenizer.tokenize(unique), strict=True))
         made, sizes = dict[_Key, list[Record]](), dict[_Key, tuple[int, bool]]()
         for document, example in found:
             key = (example.id, example.texts)

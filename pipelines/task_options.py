@@ -15,9 +15,9 @@ from transforms.tasks.entity_linking import EntityLinking
 from transforms.tasks.entity_linking_candidates import Candidates
 from transforms.tasks.reading_comprehension import default_stride, largest_stride
 from transforms.tasks.record import check_label
-from transforms.tasks.task import TASKS, Task
+from transforms.tasks.task import TASKS, Task, tokenizer_of
 from transforms.vocabulary import Vocabulary
-from transforms.wordpiece import WordPiece
+from transforms.wordpiece import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def read_file(path: Path) -> bytes:
         raise InputError(f"{path}: {error.strerror or error}") from error
 
 
-def open_task(options: TaskOptions) -> tuple[Task, WordPiece]:
+def open_task(options: TaskOptions) -> tuple[Task, Tokenizer]:
     """The task and its tokenizer, made once a process; raises InputError for a bad file or knowledge base."""
     # By content: a process of a cluster outlives runs, between which files change.
     known = options.knowledge_base and knowledge_base_hash(options.knowledge_base)
@@ -143,7 +143,7 @@ def _labels(name: str, content: bytes, path: Path) -> dict[str, tuple[str, ...]]
 
 
 @functools.lru_cache(maxsize=1)
-def _open_task(options: TaskOptions, words: bytes, schema: bytes | None, known: str | None) -> tuple[Task, WordPiece]:
+def _open_task(options: TaskOptions, words: bytes, schema: bytes | None, known: str | None) -> tuple[Task, Tokenizer]:
     kind, more = TASKS[options.name], dict[str, Any]()
     vocabulary = _vocabulary(words, options.vocabulary)
     labels: dict[str, tuple[str, ...]] = {}
@@ -159,4 +159,4 @@ def _open_task(options: TaskOptions, words: bytes, schema: bytes | None, known: 
         candidates = Candidates(open_knowledge_base(options.knowledge_base))
         more = {"candidates": candidates, "known_ids": options.known_ids}
     task: Task = kind(vocabulary, options.length, labels, **more)
-    return task, WordPiece(vocabulary, lowercase=not vocabulary.cased)
+    return task, tokenizer_of(task)

@@ -19,8 +19,8 @@ from pipelines.training.linking import with_candidates
 from pipelines.training.tasks import training_task
 from transforms.tasks.entity_linking import EntityLinking
 from transforms.tasks.entity_linking_candidates import Statistics
-from transforms.tasks.task import Task
-from transforms.wordpiece import WordPiece
+from transforms.tasks.task import Task, tokenizer_of
+from transforms.wordpiece import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,10 @@ class TrainedRun:
         known = [self.knowledge_base.sha256] if self.knowledge_base is not None else []
         return digest([best, self.records.manifest["configuration"], self.records.manifest["labels"], *known])
 
-    def task(self) -> tuple[Task, WordPiece]:
+    def task(self) -> tuple[Task, Tokenizer]:
         """The task with the options that its records were made with, and its tokenizer."""
         task = self.records.task()
-        return task, WordPiece(task.vocabulary, lowercase=not task.vocabulary.cased)
+        return task, tokenizer_of(task)
 
     def model(self, *, batch_size: int) -> InBatches:
         """The model as decoding calls it; raises InputError for a checkpoint that is damaged."""

@@ -139,11 +139,14 @@ class DoubleArray:
         if any(ordered[key] == ordered[key + 1] for key in range(len(keys) - 1)):
             raise ValueError("a key stands twice")
         points, offsets = code_points(ordered)
-        coded = (points.astype(np.int64) - 0x10000).astype(np.int32)
+        del text, bounds, ordered  # which are larger than all that is still needed
+        coded = (points - np.uint32(0x10000)).astype(np.int32)
+        del points
         width = int(codes.max(initial=0)) + 1
         nodes = np.empty(0, NODE)
         used, size = -1, len(coded) + 2 * width + 2
         while used < 0:
+            del nodes
             nodes = np.full(size, np.array((0, -1), NODE))
             links = np.empty(size + 1, _LINK)
             links["following"] = np.arange(1, size + 2)
@@ -152,6 +155,7 @@ class DoubleArray:
             queue, children = np.empty(len(coded) + 1, _QUEUED), np.empty(width + 1, _CHILD)
             used = _place(coded, offsets, nodes, links, queue, children, np.ones(32, np.int32))
             size *= 2
+            del links, queue, children
         room = np.full(max(0, used + width - len(nodes)), np.array((0, -1), NODE))
         return DoubleArray(codes, np.concatenate([nodes[: used + width], room]))
 

@@ -18,6 +18,7 @@ Numbers = npt.NDArray[np.int64]
 NAMES = ("codes", "nodes", "names", "candidates", "candidate_ends")
 ENTITIES = ("ids", "id_ends", "descriptions", "description_ends", "objects", "object_ends")
 ARRAYS = (*NAMES, *ENTITIES)
+NIL = "NIL"
 _UNCOVERED = 100  # what a character costs that no name covers, where a name costs 1 (kexue.fm 6919)
 _LONGEST = 1 << 20
 _BRACKETED = re.compile("《([^《》]+)》")
@@ -149,6 +150,15 @@ class KnowledgeBase:
         children = bases + codes.astype(np.int64)
         there = (bases != 0) & (codes != 0) & (self.nodes["check"][children] == nodes)
         return np.where(there, children, -1)
+
+
+def is_nil(identifier: str) -> bool:
+    """Whether an id stands for no entity: NIL, or one of the types of NIL that other years have.
+
+    >>> is_nil("NIL"), is_nil("NIL_Person"), is_nil("90001")
+    (True, True, False)
+    """
+    return identifier.startswith(NIL)
 
 
 def name_of(text: str) -> str:

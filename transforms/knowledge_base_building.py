@@ -1,6 +1,6 @@
 """How a knowledge base is made: entities from lines of CCKS2019's `kb_data`, arrays of their names and of the rest."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,13 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from transforms.double_array import DoubleArray
-from transforms.knowledge_base import ENTITIES, KnowledgeBase, lowered, name_of
+from transforms.knowledge_base import ENTITIES, NIL, KnowledgeBase, is_nil, lowered, name_of
 from transforms.tasks.json_input import field, gold_field, id_field, json_object, text_field
 from transforms.tasks.record import BadRecord
 
-NIL = "NIL"
 SHORT = 10  # the most characters of an object that is looked for in texts
-_GATHERED = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ def read_entity(text: str) -> Entity:
     """
     row = json_object(text)
     identifier = id_field(row, "subject_id")
-    if not identifier or identifier.startswith(NIL):
+    if not identifier or is_nil(identifier):
         raise BadRecord(f"field 'subject_id' is {identifier!r}: an entity has an id, and {NIL} stands for none")
     said = [text_field(row, "subject"), *(gold_field(row, "alias") or ())]
     if not all(isinstance(name, str) for name in said):
@@ -65,50 +63,25 @@ def _fact(item: Any, of: str) -> tuple[str, str]:
     return field(item, "predicate", str, of=of), field(item, "object", str, of=of).strip()
 
 
-def name_arrays(names: Sequence[str], entities: npt.NDArray[np.integer[Any]]) -> dict[str, npt.NDArray[Any]]:
+def name_arrays(
+    known: Sequence[str], numbers: npt.NDArray[np.integer[Any]], entities: npt.NDArray[np.integer[Any]]
+) -> dict[str, npt.NDArray[Any]]:
     """The arrays of `NAMES`: a trie over names, and whom each may stand for.
 
-    `names`: one for each name of each entity, in any order; `entities`: whose it is. No name is given twice for one.
+    `known`: all names, each once, in the order of their characters. `numbers`: for each name of each entity, in any
+    order, which of them it is; `entities`: whose it is. No name is given twice for one.
     """
-    known = sorted(set(names))
     trie = DoubleArray.build(known)
     ending = np.full(len(trie.nodes), -1, np.int32)
     ending[trie.find(known)] = np.arange(len(known), dtype=np.int32)
-    numbers = ending[trie.find(names)]
     order = np.lexsort((entities, numbers))
     return {
         "codes": trie.codes.astype(np.uint32),
         "nodes": trie.nodes,
         "names": ending,
         "candidates": np.asarray(entities, np.int32)[order],
-        "candidate_ends": _ends(np.bincount(numbers, minlength=len(known))),
+        "candidate_ends": ends_of(np.bincount(numbers, minlength=len(known))),
     }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Texts:
-    """Texts of an array in which they stand one after another, in an order of their own.
-
-    `data`: uint8, text i at `data[ends[i]:ends[i + 1]]`; `order`: which texts, as they are to be written.
-    """
-
-    data: npt.NDArray[np.uint8]
-    ends: npt.NDArray[np.int64]
-    order: npt.NDArray[np.int64]
-
-    @property
-    def ordered_ends(self) -> npt.NDArray[np.int64]:
-        """Where the texts end when they are in order, behind a 0."""
-        return _ends((self.ends[1:] - self.ends[:-1])[self.order])
-
-    def pieces(self) -> Iterator[npt.NDArray[np.uint8]]:
-        """The texts in order, some at a time, and a NUL at last, as no empty array can be mapped."""
-        for begin in range(0, len(self.order), _GATHERED):
-            some = self.order[begin : begin + _GATHERED]
-            sizes = self.ends[some + 1] - self.ends[some]
-            places = np.repeat(self.ends[some + 1] - np.cumsum(sizes), sizes) + np.arange(sizes.sum())
-            yield self.data[places]
-        yield np.zeros(1, np.uint8)
 
 
 def made_of(entities: Iterable[Entity]) -> KnowledgeBase:
@@ -121,8 +94,11 @@ def made_of(entities: Iterable[Entity]) -> KnowledgeBase:
     known = sorted(entities, key=lambda entity: entity.id.encode())
     if len({entity.id for entity in known}) < len(known):
         raise ValueError("an id stands twice")
-    numbers = np.repeat(np.arange(len(known)), [len(entity.names) for entity in known])
-    arrays = name_arrays([name for entity in known for name in entity.names], numbers)
+    owners = np.repeat(np.arange(len(known)), [len(entity.names) for entity in known])
+    names = [name for entity in known for name in entity.names]
+    distinct = sorted(set(names))
+    number = {name: place for place, name in enumerate(distinct)}
+    arrays = name_arrays(distinct, np.array([number[name] for name in names], np.int64), owners)
     texts = (
         [entity.id for entity in known],
         [entity.description for entity in known],
@@ -131,9 +107,10 @@ def made_of(entities: Iterable[Entity]) -> KnowledgeBase:
     for place, of_entities in enumerate(texts):
         encoded = [text.encode() for text in of_entities]
         arrays[ENTITIES[2 * place]] = np.frombuffer(b"".join([*encoded, b"\0"]), np.uint8)
-        arrays[ENTITIES[2 * place + 1]] = _ends(np.array(list(map(len, encoded))))
+        arrays[ENTITIES[2 * place + 1]] = ends_of(np.array(list(map(len, encoded))))
     return KnowledgeBase.of(arrays)
 
 
-def _ends(sizes: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
+def ends_of(sizes: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
+    """Where what has such sizes ends, one behind another, int64, behind a 0."""
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)

@@ -87,6 +87,11 @@ class Vocabulary:
         """Whether capitals are told from small letters, that is, whether a capital from A to Z is a token."""
         return any(chr(point) in self.ids for point in range(ord("A"), ord("Z") + 1))
 
+    @functools.cached_property
+    def has_pieces(self) -> bool:
+        """Whether any token is a piece that stands inside of words, `##x`; where none is, WordPiece spells nothing."""
+        return any(len(token) > 2 and token.startswith("##") for token in self.tokens)
+
     @property
     def pad(self) -> int:
         """The id of [PAD]."""

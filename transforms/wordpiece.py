@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from transforms.vocabulary import Vocabulary
-from transforms.wordpiece_library import Ints, Library, Tokens, check_characters
+from transforms.wordpiece_library import Ints, Library, Tokenizer, Tokens, check_characters
 
-__all__ = ["Encoding", "Tokens", "WordPiece", "pair", "windows"]
+__all__ = ["Encoding", "Tokenizer", "Tokens", "WordPiece", "pair", "windows"]
 
 NOWHERE = np.zeros(1, np.int32)  # the offsets of a special token: an empty slice
 UNSEEN, SEPARATOR, INSIDE = -3, -2, -1  # kinds of characters; the others are tokens, of those that are words alone

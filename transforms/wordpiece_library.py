@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,14 @@ class Tokens:
     def copy(self) -> "Tokens":
         """The same in memory of its own."""
         return Tokens(self.ids.copy(), self.begins.copy(), self.ends.copy())
+
+
+class Tokenizer(Protocol):
+    """Cuts texts into tokens."""
+
+    def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
+        """The tokens of each text; raises ValueError for a lone surrogate."""
+        ...
 
 
 class Library:

@@ -9,7 +9,6 @@ from keras import ops
 
 from models.projection import Tensor, join_heads, projection, split_heads
 
-HITS = 3
 _IMPOSSIBLE = -16.0  # the logit of what the post's product of probability and match, clipped at 1e-7, stands for
 
 
@@ -18,16 +17,17 @@ class EntityLinking(keras.Model):
 
     Inputs by name: ids, int (batch, length), 0 where there is padding; matches (batch, length, 2), 1 where maximum
     matches begin and end. Of a mention and a candidate also mention (batch, length), 1 at its tokens; description, int
-    (batch, description length), 0 for padding; hits (batch, length, 3). Without `description` there is no `link`.
+    (batch, description length), 0 for padding; hits (batch, length, hits). Without `description` there is no `link`.
 
-    Embeddings and the way of reading are trained from scratch, without word vectors. size: of all states. gated: a
-    mention begins and ends only where a match does.
+    Embeddings and the way of reading are trained from scratch, without word vectors. hits: how many a token has.
+    size: of all states. gated: a mention begins and ends only where a match does.
     """
 
     def __init__(
         self,
         *,
         vocabulary_size: int,
+        hits: int,
         size: int = 128,
         heads: int = 8,
         dropout: float = 0.2,
@@ -37,7 +37,7 @@ class EntityLinking(keras.Model):
         super().__init__(name="entity_linking", dtype=dtype)
         if size % 2 or size % heads:
             raise ValueError(f"size {size}: an even multiple of heads, {heads}")
-        self.vocabulary_size, self.size, self.gated = vocabulary_size, size, gated
+        self.vocabulary_size, self.hits, self.size, self.gated = vocabulary_size, hits, size, gated
         self.embeddings = keras.layers.Embedding(vocabulary_size, size, name="embeddings", dtype=dtype)
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=dtype)
         self.text_reader = Reader(size, name="text_reader", dtype=dtype)
@@ -59,7 +59,7 @@ class EntityLinking(keras.Model):
         self.text_reader.build((None, None, self.size + 2))
         self.convolution.build(states)
         self.pointers.build(states)
-        self.pair_reader.build((None, None, self.size + 1 + HITS))
+        self.pair_reader.build((None, None, self.size + 1 + self.hits))
         self.description_reader.build(states)
         self.to_description.build(states)
         self.to_text.build(states)

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from models.encoder import Encoder
-from models.heads.entity_linking import HITS, at_matches, mask_of, masked_max
+from models.heads.entity_linking import at_matches, mask_of, masked_max
 from models.projection import Tensor, projection
 
 
@@ -15,12 +15,12 @@ class EntityLinkingWithEncoder(keras.Model):
 
     Matches stand beside the states that pointers are made of. For the link text and description are read as one input:
     first one segment, then the other, with no padding between. It follows from the state at [CLS], the mean over the
-    mention, and the largest of what a layer makes of the text's states and hits.
+    mention, and the largest of what a layer makes of the text's states and hits. hits: how many a token has.
     """
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, *, hits: int) -> None:
         super().__init__(name="entity_linking", dtype=encoder.dtype_policy)
-        self.encoder = encoder
+        self.encoder, self.hits = encoder, hits
         dtype, hidden = encoder.dtype_policy, encoder.config.hidden
         self.pointers = projection(2, name="pointers", dtype=dtype)
         self.tokens = keras.layers.Dense(hidden, activation="relu", name="tokens", dtype=dtype)
@@ -31,7 +31,7 @@ class EntityLinkingWithEncoder(keras.Model):
     def build(self, _: object = None) -> None:
         hidden = self.encoder.config.hidden
         self.pointers.build((None, None, hidden + 2))
-        self.tokens.build((None, None, hidden + HITS))
+        self.tokens.build((None, None, hidden + self.hits))
         self.joined.build((None, 3 * hidden))
         self.linker.build((None, hidden))
 

@@ -30,28 +30,29 @@ def bench_knowledge_base(*, entities: int, workers: int, rounds: int) -> None:
         source, out = Path(folder) / "kb_data", Path(folder) / "kb"
         write_entities(source, entities=entities)
         command = [sys.executable, "-m", "pipelines.cli", "kb", "build", str(source), "--out", str(out)]
-        seconds, largest, together = _watched([*command, "--workers", str(workers)])
+        seconds, largest, together = watched([*command, "--workers", str(workers)])
         manifest, run = read_manifest(out), read_json(out / RUN)
         made, totals = sum(part["bytes"] for part in manifest["parts"]), manifest["totals"]
         print(f"{totals['documents']:,} entities, {totals['names']:,} names, {source.stat().st_size / 1e6:,.0f} MB")
-        memory = f"largest process {largest / 1024:,.0f} MiB, all together {together / 1024:,.0f} MiB"
+        memory = f"all processes together {together / 1024:,.0f} MiB, the largest {largest / 1024:,.0f} MiB"
         print(f"  build, {workers} workers: {seconds:.1f} s; {memory}")
         print(f"  files: {made / 1e6:,.0f} MB")
         print("  " + ", ".join(f"{stage} {taken:.1f} s" for stage, taken in run["stages"].items()))
         _bench_candidates(out, entities=entities, rounds=rounds)
 
 
-def _watched(command: Sequence[str]) -> tuple[float, int, int]:
+def watched(command: Sequence[str]) -> tuple[float, int, int]:
     """Seconds of a command, and kilobytes that its largest process and all of them together ever held in memory.
 
-    Workers are children of a server that outlives them: they are found by their session while they run.
+    Of a page that several processes hold each has its share (PSS), and the sum counts it once. Workers are children of
+    a server that outlives them: they are found by their session while they run.
     """
     begun = time.perf_counter()
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True) as running:
         largest = together = 0
         while running.poll() is None:
-            held = [_resident(place) for place in Path("/proc").glob("[0-9]*") if _session(place) == running.pid]
+            held = [_share(place) for place in Path("/proc").glob("[0-9]*") if _session(place) == running.pid]
             largest, together = max(largest, *held, 0), max(together, sum(held))
             time.sleep(0.05)
     if running.returncode:
@@ -66,10 +67,10 @@ def _session(place: Path) -> int:
         return -1
 
 
-def _resident(place: Path) -> int:
+def _share(place: Path) -> int:
     with contextlib.suppress(OSError):
-        for line in (place / "status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+        for line in (place / "smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
                 return int(line.split()[1])
     return 0
 

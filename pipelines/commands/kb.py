@@ -1,4 +1,4 @@
-"""`hanmill kb build` and `hanmill kb mentions`."""
+"""`hanmill kb build`, `hanmill kb vocab` and `hanmill kb mentions`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -61,6 +61,25 @@ def build(
     print(f"{totals['documents']:,} entities, {totals['names']:,} names{dead}")
     if not outcome.repeated:
         print(f"{outcome.run['seconds']:.2f} s, {outcome.run['workers']} workers")
+
+
+@kb.command("vocab", epilog=shared.EXIT_CODES)
+def vocab(
+    known: Annotated[
+        Path, typer.Argument(metavar="KB_DIR", help="Output folder of hanmill kb build.", show_default=False)
+    ],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="CCKS2019's JSON lines, for training.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the vocabulary goes.", show_default=False)],
+    min_count: Annotated[int, typer.Option(min=1, max=shared.MOST, help="Leave out rarer characters.")] = 2,
+) -> None:
+    """Make a vocabulary of the characters of descriptions and texts, in small letters, for the light model."""
+    with shared.needing("records", command="hanmill kb vocab"):
+        from pipelines.knowledge_base_vocabulary import write_known_vocabulary
+
+    tokens, bad = write_known_vocabulary(known, files, out, min_count=min_count)
+    print(f"{out}: {tokens:,} tokens" + (f"; {bad:,} bad rows left out" if bad else ""))
 
 
 @kb.command("mentions", epilog=shared.EXIT_CODES)

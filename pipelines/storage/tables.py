@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import mmap
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -57,13 +57,26 @@ class _Digest:
 
 def read_run(directory: Path, file: File) -> Iterator[pa.Table]:
     """The tables of a committed run, one at a time; checks the bytes first and raises InputError for damaged ones."""
-    if not file.bytes:
-        return
-    check_range(directory, file)
+    if file.bytes:
+        check_range(directory, file)
+        for batch in pa.ipc.open_stream(_mapped(directory, file)):
+            yield pa.Table.from_batches([batch])
+
+
+def read_some(directory: Path, file: File, wanted: Sequence[bool]) -> Iterator[pa.Table]:
+    """Those tables of a committed run that are wanted, whose bytes were checked before; others are not decoded."""
+    if file.bytes:
+        messages = pa.ipc.MessageReader.open_stream(_mapped(directory, file))
+        schema = pa.ipc.read_schema(messages.read_next_message())
+        for decode, message in zip(wanted, messages, strict=True):
+            if decode:
+                yield pa.Table.from_batches([pa.ipc.read_record_batch(message, schema)])
+
+
+def _mapped(directory: Path, file: File) -> pa.Buffer:
     with (directory / file.name).open("rb") as handle:  # Arrow opens no path that is not UTF-8
         mapped = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
-    for batch in pa.ipc.open_stream(pa.py_buffer(mapped).slice(file.offset, file.bytes)):
-        yield pa.Table.from_batches([batch])
+    return pa.py_buffer(mapped).slice(file.offset, file.bytes)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from pipelines.training.extraction import Triple, of_tokens, predicted
 from transforms.splits import TRAIN
 from transforms.tasks.entity_linking import EntityLinking as Task
 from transforms.tasks.entity_linking_candidates import Candidates, Statistics
+from transforms.tasks.entity_linking_features import HITS
 from transforms.tasks.scores.entity_linking import parts
 
 
@@ -32,14 +33,14 @@ class TrainEntityLinking:
         """Raises InputError for an encoder that does not take a text and a description at once."""
         task: Any = data_set.task()
         if encoder is None:
-            return EntityLinking(vocabulary_size=len(task.vocabulary), dtype=keras.config.dtype_policy())
+            return EntityLinking(vocabulary_size=len(task.vocabulary), hits=HITS, dtype=keras.config.dtype_policy())
         if (positions := encoder.config.positions) < task.max_length + task.description_length:
             raise InputError(
                 f"{data_set.directory}: texts of up to {task.max_length} tokens and descriptions of "
-                f"{task.description_length} characters are read as one, the encoder takes {positions} tokens: make "
+                f"{task.description_length} are read as one, the encoder takes {positions} tokens: make "
                 f"records with a smaller --max-length, or take an encoder with more positions"
             )
-        return EntityLinkingWithEncoder(encoder)
+        return EntityLinkingWithEncoder(encoder, hits=HITS)
 
     def loss(self) -> Any:
         return {"mentions": BinaryLoss(axes=2), "link": BinaryLoss(axes=1)}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.bench.knowledge_base import watched, write_entities
 from tests.pipelines.command import ROOT
 
 MIB = 1 << 20
@@ -107,3 +108,13 @@ def test_many_lines_need_no_more_memory_than_few(tmp_path: Path) -> None:
     megabytes, documents, _, _ = grown(tmp_path, tmp_path / "a.txt")
     assert documents == 150 * (MIB // len(line))
     assert megabytes < 150
+
+
+@pytest.mark.slow
+def test_a_knowledge_base_of_400_000_entities_takes_less_than_a_gigabyte(tmp_path: Path) -> None:
+    """Driver and workers together, each page counted once; files aside."""
+    write_entities(tmp_path / "kb_data", entities=400_000)
+    command = ["kb", "build", str(tmp_path / "kb_data"), "--out", str(tmp_path / "kb"), "--workers", "2"]
+    _, largest, together = watched([sys.executable, "-m", "pipelines.cli", *command])
+    assert 0 < largest < together
+    assert together << 10 < 1_000_000_000

@@ -160,6 +160,13 @@ def test_links_against_a_knowledge_base_of_the_file(tmp_path: Path) -> None:
     assert f1(with_a_wrong_span(oracle, "mention"), gold) < 1.0
 
 
+def test_links_beside_capitals_and_letters_with_accents(tmp_path: Path) -> None:
+    """A mention inside of a Latin word, or with blanks in it, is no less a mention."""
+    said = [{"mention": "B é", "offset": "1", "kb_id": "3"}, {"mention": "2015", "offset": "5", "kb_id": "4"}]
+    gold = write_lines(tmp_path / "gold.json", [{"text": "AB éİ2015年", "mention_data": said}])
+    assert score_oracle(Oracle.of("entity-linking", gold), gold)["f1"] == 1.0
+
+
 def test_links_against_a_knowledge_base_that_lacks_some(tmp_path: Path) -> None:
     kb_data = write_lines(tmp_path / "kb_data", [{"subject_id": "3", "subject": "北京"}])
     run(BuildKnowledgeBase((str(kb_data),), tmp_path / "kb"), engine=Local(1))

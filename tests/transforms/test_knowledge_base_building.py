@@ -5,10 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from transforms.knowledge_base_building import Entity, Texts, made_of, name_arrays, read_entity
+from transforms.knowledge_base_building import Entity, made_of, name_arrays, read_entity
 from transforms.tasks.record import BadRecord
 
 
@@ -67,22 +65,8 @@ def test_what_is_no_object(text: str) -> None:
         read_entity(text)
 
 
-@given(st.lists(st.text(max_size=6), min_size=1, max_size=9), st.randoms())
-def test_texts_in_another_order(texts: list[str], random: Any) -> None:
-    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-    order = random.sample(range(len(texts)), len(texts))
-    made = Texts(
-        np.frombuffer(b"".join(encoded), np.uint8),
-        np.cumsum([0, *map(len, encoded)]),
-        np.array(order),
-    )
-    data, ends = np.concatenate(list(made.pieces())).tobytes(), made.ordered_ends
-    assert [data[ends[place] : ends[place + 1]] for place in range(len(order))] == [encoded[one] for one in order]
-    assert data[ends[-1] :] == b"\0"
-
-
 def test_a_name_of_several_entities() -> None:
-    arrays = name_arrays(["乙", "甲", "乙", "丙"], np.array([1, 0, 0, 3]))
+    arrays = name_arrays(["丙", "乙", "甲"], np.array([1, 2, 1, 0]), np.array([1, 0, 0, 3]))
     whom = np.split(arrays["candidates"], arrays["candidate_ends"][1:-1])
     assert [part.tolist() for part in whom] == [[3], [0, 1], [0]]  # by code point: 丙, 乙, 甲
 

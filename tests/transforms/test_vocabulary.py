@@ -109,6 +109,11 @@ def test_cased() -> None:
     assert not Vocabulary((*SPECIAL_TOKENS, "a", "QQ", "##Q", "É", "<S>")).cased
 
 
+def test_pieces_of_words() -> None:
+    assert Vocabulary((*SPECIAL_TOKENS, "a", "##a")).has_pieces
+    assert not Vocabulary((*SPECIAL_TOKENS, "a", "##", "#", "a##b")).has_pieces
+
+
 @pytest.mark.skipif(not DATA, reason="HANMILL_DATA names the folder of the corpora, and is not set")
 def test_a_real_vocabulary() -> None:
     assert DATA is not None

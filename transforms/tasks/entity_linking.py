@@ -1,5 +1,6 @@
 """Entity linking, CCKS2019's format: mentions in a short text and the entities of a knowledge base they stand for."""
 
+import functools
 import json
 import math
 from collections import defaultdict
@@ -9,36 +10,30 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from transforms.knowledge_base import Matches
+from transforms.characters import Characters
+from transforms.knowledge_base import Matches, is_nil
 from transforms.tasks.entity_linking_candidates import Candidates
-from transforms.tasks.entity_linking_features import (
-    HITS,
-    Pair,
-    description_ids,
-    gold_spans,
-    match_features,
-    pair_features,
-)
+from transforms.tasks.entity_linking_descriptions import Descriptions, Ids
+from transforms.tasks.entity_linking_features import HITS, Pair, gold_spans, match_features, pair_features
 from transforms.tasks.json_input import json_object, offset_field, one_text, text_field, write_lines
 from transforms.tasks.model import CERTAIN, Arrays, ByIds, Model, padded
 from transforms.tasks.pointers import Numbers, pointed, text_of, text_tokens
 from transforms.tasks.record import TEXT, BadRecord, Example, Kind, Record, Schema, marked, text_features
 from transforms.tasks.scores import entity_linking as scoring
-from transforms.tasks.scores.entity_linking import is_nil
 from transforms.tasks.spans import at, columns
 from transforms.vocabulary import Vocabulary
-from transforms.wordpiece import Tokens, pair
+from transforms.wordpiece import Tokenizer, Tokens, WordPiece, pair
 
 _PAIRS_AT_ONCE = 256
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EntityLinking:
     """Records: a text, its mentions, and the id of each one's entity, `NIL` for none; candidates are not frozen in.
 
-    Tokens are to be characters: `vocabulary` is one of characters. A model points at mentions, then tells of a mention
-    and a candidate whether it is meant (kexue.fm 6919). `candidates`: what targets and decoding need beside records.
-    `known_ids`: whether records may only hold ids that it has. `description_length`: in characters.
+    A model points at mentions, then tells of a mention and a candidate whether it is meant (kexue.fm 6919).
+    `candidates`: what targets and decoding need beside records. `known_ids`: whether records may only hold ids that it
+    has. `description_length`: in tokens.
     """
 
     vocabulary: Vocabulary
@@ -88,6 +83,17 @@ class EntityLinking:
             raise BadRecord(f"{of}the knowledge base has no entity {identifier!r}")
         return identifier
 
+    @functools.cached_property
+    def tokenizer(self) -> Tokenizer:
+        """What cuts texts and descriptions, in small letters: WordPiece, or characters where there are no pieces."""
+        if self.vocabulary.has_pieces:
+            return WordPiece(self.vocabulary, lowercase=True)
+        return Characters(self.vocabulary)
+
+    @functools.cached_property
+    def _descriptions(self) -> Descriptions:
+        return Descriptions(self._known.knowledge_base, self.tokenizer, length=self.description_length)
+
     @property
     def _known(self) -> Candidates:
         if self.candidates is None:
@@ -105,7 +111,8 @@ class EntityLinking:
         pointers = np.zeros((len(record["ids"]), 2), np.float32)
         for edge in (0, 1):
             pointers[spans[:, edge], edge] = 1
-        drawn = Pair(pointers[:, 0] * 0, np.zeros(0, np.int32), np.zeros((len(pointers), HITS), np.float32))
+        drawn = Pair(pointers[:, 0] * 0, np.zeros((len(pointers), HITS), np.float32))
+        description = np.zeros(0, np.int32)
         of_mentions = [(span, one, self._known.all_of(name)) for span, (name, one) in zip(spans, named, strict=True)]
         linked = [(span, one, entities) for span, one, entities in of_mentions if entities]
         meant = False
@@ -113,13 +120,14 @@ class EntityLinking:
             span, one, entities = linked[rng.integers(len(linked))]
             entity = entities[rng.integers(len(entities))]
             drawn = self._pair(record, matches, span, entity)
+            (description,) = self._descriptions.of([entity])
             meant = self._known.knowledge_base.id(entity) == one
         return {
             "ids": record["ids"].astype(np.int32),
             "matches": match_features(record, matches),
             "mention_pointers": pointers,
             "mention": drawn.mention,
-            "description": drawn.description,
+            "description": description,
             "hits": drawn.hits,
             "link": np.float32(meant),
             "link_weight": np.float32(bool(linked)),
@@ -154,8 +162,6 @@ class EntityLinking:
             span,
             known.description(entity),
             known.objects_of(entity),
-            vocabulary=self.vocabulary,
-            length=self.description_length,
         )
 
     def decode(
@@ -189,7 +195,7 @@ class EntityLinking:
                 "ids": ids[rows],
                 "matches": matches[rows],
                 "mention": _stacked([pair.mention for pair in pairs], ids.shape[1]),
-                "description": padded([pair.description for pair in pairs]),
+                "description": padded(self._descriptions.of([entity for *_, entity in some])),
                 "hits": _stacked([pair.hits for pair in pairs], ids.shape[1]),
             }
             for (row, span, entity), logit in zip(some, model(inputs)["link"].tolist(), strict=True):
@@ -238,13 +244,10 @@ class EntityLinking:
 
         return model
 
-    def _description(self, identifier: str) -> Any:
+    def _description(self, identifier: str) -> Ids:
         """The description of the entity with an id, as a model reads it; of none, what no entity has."""
         entity = self._known.knowledge_base.entity(identifier)
-        if entity < 0:
-            return np.full(1, -1, np.int32)
-        description = self._known.knowledge_base.description(entity)
-        return description_ids(description, vocabulary=self.vocabulary, length=self.description_length)
+        return self._descriptions.of([entity])[0] if entity >= 0 else np.full(1, -1, np.int32)
 
     def gold(self, records: Sequence[Record]) -> scoring.Links:
         """The links by id and text."""

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from transforms.knowledge_base import KnowledgeBase, Matches, name_of
+from transforms.knowledge_base import KnowledgeBase, Matches, is_nil, name_of
 from transforms.tasks.record import Record
-from transforms.tasks.scores.entity_linking import is_nil
 
 _AT_ONCE = 256
 

@@ -9,21 +9,19 @@ import numpy.typing as npt
 from transforms.knowledge_base import Matches, lowered
 from transforms.tasks.pointers import Floats, Numbers, token_spans
 from transforms.tasks.record import Record
-from transforms.vocabulary import Vocabulary
 
 HITS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
-    """A mention and one entity. `mention`: float32 [n], 1 at its tokens. `description`: int32 [m], ids of characters.
+    """A mention and one entity. `mention`: float32 [n], 1 at its tokens.
 
     `hits`: float32 [n, 3], 1 at tokens whose first character stands in the description, at names whose whole does, and
     at short objects of the entity.
     """
 
     mention: Floats
-    description: npt.NDArray[np.int32]
     hits: Floats
 
 
@@ -42,11 +40,8 @@ def pair_features(
     span: Sequence[int],
     description: str,
     objects: Sequence[str],
-    *,
-    vocabulary: Vocabulary,
-    length: int,
 ) -> Pair:
-    """The features of a pair. `span`: first and last token of the mention. `length`: of the description, characters."""
+    """The features of a pair. `span`: first and last token of the mention."""
     text = lowered(record["text"])
     table = np.zeros((len(record["ids"]), HITS), np.float32)
     inside = record["begins"] < record["ends"]
@@ -61,13 +56,7 @@ def pair_features(
     _mark(record, table[:, 2], list(places))
     mention = np.zeros(len(table), np.float32)
     mention[span[0] : span[1] + 1] = 1
-    return Pair(mention, description_ids(description, vocabulary=vocabulary, length=length), table)
-
-
-def description_ids(description: str, *, vocabulary: Vocabulary, length: int) -> npt.NDArray[np.int32]:
-    """The ids of a description's first characters, int32 [at most length]; unknown where one is no token."""
-    points = np.frombuffer(description[:length].encode("utf-32-le"), np.uint32)
-    return vocabulary.character_ids[points]
+    return Pair(mention, table)
 
 
 def _mark(record: Record, column: Floats, places: Sequence[tuple[int, int]]) -> None:

@@ -14,7 +14,7 @@ from transforms.tasks.record import BadRecord, Example, Record, Schema
 from transforms.tasks.relation_extraction import RelationExtraction
 from transforms.tasks.text_classification import TextClassification
 from transforms.vocabulary import Vocabulary
-from transforms.wordpiece import Tokens
+from transforms.wordpiece import Tokenizer, Tokens, WordPiece
 
 # How inputs are read: documents, lines and rows as for counting; JSON lines; the paragraphs of JSON files.
 Reads = Literal["texts", "lines", "paragraphs"]
@@ -113,6 +113,13 @@ class Extraction(Task, Protocol):
     def score(predictions: Any, gold: Any) -> dict[str, float]:
         """The organisers' metrics, 0 to 1."""
         ...
+
+
+def tokenizer_of(task: Task) -> Tokenizer:
+    """What cuts a task's texts: its own, or WordPiece that tells capitals from small letters if the vocabulary does."""
+    if isinstance(task, EntityLinking):
+        return task.tokenizer
+    return WordPiece(task.vocabulary, lowercase=not task.vocabulary.cased)
 
 
 TASKS: dict[str, type[Any]] = {

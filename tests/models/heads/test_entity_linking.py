@@ -21,7 +21,7 @@ def seeded() -> None:
 
 
 def small(**options: Any) -> EntityLinking:
-    return EntityLinking(**{"vocabulary_size": WORDS, "size": 8, "heads": 2, **options})
+    return EntityLinking(**{"vocabulary_size": WORDS, "hits": 3, "size": 8, "heads": 2, **options})
 
 
 def inputs_of(seed: int = 0, *, tokens: int = TOKENS, characters: int = CHARACTERS) -> dict[str, Any]:

@@ -12,7 +12,7 @@ DESCRIPTION = 5
 
 
 def made(seed: int) -> EntityLinkingWithEncoder:
-    return scrambled(EntityLinkingWithEncoder(encoder()), seed)
+    return scrambled(EntityLinkingWithEncoder(encoder(), hits=3), seed)
 
 
 def inputs_of(seed: int) -> dict[str, Any]:

@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from pipelines.errors import InputError
 from pipelines.storage.commit import ATTEMPT
 from pipelines.storage.manifest import File
-from pipelines.storage.tables import ROWS_A_BATCH, read_run, scratch_run, write_parquet, write_runs, write_table
+from pipelines.storage.tables import (
+    ROWS_A_BATCH,
+    read_run,
+    read_some,
+    scratch_run,
+    write_parquet,
+    write_runs,
+    write_table,
+)
 from tests.strategies import Rows, counted_runs, counts_table
 from transforms.word_counts import BY_WORD, RUN, merge_runs, merge_sorted
 
@@ -53,6 +61,15 @@ def test_runs_come_back_from_their_ranges(folder: Path, runs: tuple[Rows, list[l
 def test_a_run_comes_back_in_pieces(folder: Path) -> None:
     (file,) = write_runs(folder, "long.arrow", [[numbered(ROWS_A_BATCH * 2 + 1)]])
     assert [len(table) for table in read_run(folder, file)] == [ROWS_A_BATCH, ROWS_A_BATCH, 1]
+
+
+@given(runs=counted_runs(labelled=False), data=st.data())
+def test_some_tables_of_a_run(folder: Path, runs: tuple[Rows, list[list[pa.Table]]], data: st.DataObject) -> None:
+    files = write_runs(folder, "some.arrow", runs[1])
+    for file in files:
+        tables = list(read_run(folder, file))
+        wanted = data.draw(st.lists(st.booleans(), min_size=len(tables), max_size=len(tables)))
+        assert list(read_some(folder, file, wanted)) == list(itertools.compress(tables, wanted))
 
 
 def test_equal_runs_are_equal_bytes(folder: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from transforms.tasks.record import BadRecord, Example, Record, check
 from transforms.vocabulary import SPECIAL_TOKENS, Vocabulary
-from transforms.wordpiece import WordPiece
+from transforms.wordpiece import Tokenizer, WordPiece
 
 HAN = "甲乙丙丁公司昨日宣布裁员人林远在海雾中饰演周舟小城年建成图书馆哪晨星号几点发车春夏秋冬"
 PIECES = "1987 98 300 a b ab ##a ##b abc 0 1 2 3 。 ， ！ ？ 《 》 （ ） - · 𠀀"
@@ -32,7 +32,7 @@ def line(**fields: Any) -> str:
     return json.dumps(fields, ensure_ascii=False)
 
 
-def made(task: Any, *inputs: str, label: str = "", wordpiece: WordPiece = WORDPIECE) -> tuple[list[Record], list[str]]:
+def made(task: Any, *inputs: str, label: str = "", wordpiece: Tokenizer = WORDPIECE) -> tuple[list[Record], list[str]]:
     """The records of inputs, and why others are bad."""
     found = list[Example | BadRecord]()
     for text in inputs:

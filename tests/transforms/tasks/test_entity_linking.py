@@ -27,9 +27,9 @@ from tests.transforms.tasks.making import (
 from transforms.knowledge_base_building import Entity, made_of
 from transforms.tasks.entity_linking import EntityLinking
 from transforms.tasks.entity_linking_candidates import Candidates, Statistics
-from transforms.tasks.entity_linking_features import description_ids
 from transforms.tasks.json_input import json_object
 from transforms.tasks.record import content_id
+from transforms.vocabulary import SPECIAL_TOKENS, Vocabulary
 
 TASK = a_task(EntityLinking)
 TEXT = "晨星号几点发车"
@@ -159,6 +159,11 @@ LINKING = a_task(EntityLinking, candidates=Candidates(BASE))
 GOLD = [mention("晨星号", "0"), mention("发车", "5", "NIL"), mention("点", "4", "9")]
 
 
+def description_ids(text: str) -> Any:
+    """A description as it is cut, like any text."""
+    return LINKING.tokenizer.tokenize([text])[0].ids
+
+
 def read_of(task: Any, *rows: str) -> list[Any]:
     return [as_read(task, record_of(task, row)) for row in rows]
 
@@ -179,7 +184,7 @@ def test_targets() -> None:
     assert np.argwhere(targets["matches"]).tolist() == [[1, 0], [3, 1], [6, 0], [7, 1]]
     assert np.argwhere(targets["mention_pointers"]).tolist() == [[1, 0], [3, 1], [5, 0], [5, 1]]
     assert np.flatnonzero(targets["mention"]).tolist() == [1, 2, 3]
-    assert targets["description"].tolist() == description_ids("名称：晨星号", vocabulary=VOCABULARY, length=9).tolist()
+    assert targets["description"].tolist() == description_ids("名称：晨星号").tolist()
     assert (targets["link"], targets["link_weight"]) == (1, 1)
     assert {name: value.dtype for name, value in targets.items() if value.dtype != np.float32} == {
         "ids": np.int32,
@@ -263,7 +268,7 @@ class Scripted:
 
     def __init__(self, *places: tuple[int, int], worth: dict[str, float]) -> None:
         self.places, self.asked = places, list[Any]()
-        ids = {text: description_ids(text, vocabulary=VOCABULARY, length=99) for text in worth}
+        ids = {text: description_ids(text) for text in worth}
         self.worth = {ids[text].tobytes(): logit for text, logit in worth.items()}
 
     def __call__(self, inputs: Any) -> Any:
@@ -312,6 +317,53 @@ def test_many_pairs_are_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("transforms.tasks.entity_linking._PAIRS_AT_ONCE", 3)
     assert LINKING.decode(records, model) == whole
     assert [len(row["mention_data"]) for row in whole] == [1, 2, 2]
+
+
+# --- texts and descriptions alike ---
+
+SINGLE = Vocabulary((*SPECIAL_TOKENS, *"名称：晨星2015abc"))
+CASED = Vocabulary((*SPECIAL_TOKENS, *"名称：晨星A2B", "abc", "2015", "##x", "20", "##15"))
+BOTH = made_of([Entity("1", ("晨星",), "名称：晨星\n2015 abc", ()), Entity("2", ("晨",), "晨" * 3000, ())])
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "tokens"), [(SINGLE, [*"2015", "[UNK]", *"abc"]), (CASED, ["2015", "abc"])], ids=["single", "pieces"]
+)
+def test_what_is_alike_has_the_same_ids(vocabulary: Vocabulary, tokens: list[str]) -> None:
+    """In text and description, years and Latin names too, in whatever case, though the vocabulary has capitals."""
+    task = EntityLinking(vocabulary, 64, {}, candidates=Candidates(BOTH))
+    row = line(text="晨星2015 ABC", mention_data=[mention("晨星", "0", "1")])
+    (record,), _ = made(task, row, wordpiece=task.tokenizer)
+    targets = task.targets(as_read(task, record), np.random.default_rng(0))
+    assert [vocabulary.tokens[token] for token in record["ids"]] == ["[CLS]", *"晨星", *tokens, "[SEP]"]
+    assert [vocabulary.tokens[token] for token in targets["description"]][-len(tokens) :] == tokens
+    assert "".join(tokens_said(record)) == record["text"].replace(" ", "" if vocabulary is CASED else " ")
+
+
+@pytest.mark.parametrize("vocabulary", [SINGLE, VOCABULARY])
+def test_of_a_long_description_the_first_tokens_are_read(vocabulary: Vocabulary) -> None:
+    task = EntityLinking(vocabulary, 64, {}, candidates=Candidates(BOTH), description_length=6)
+    record = as_read(task, made(task, line(text="晨几"), wordpiece=task.tokenizer)[0][0])
+    shapes = [
+        {name: value.shape for name, value in inputs.items()}
+        for inputs in (decoded(task, record, 1, 1), decoded(task, record, 1, 1))
+    ]
+    assert shapes[0] == shapes[1]
+    assert shapes[0]["description"] == (1, 6)
+
+
+def decoded(task: Any, record: Any, first: int, last: int) -> Any:
+    """What a model is asked of the candidates of one mention."""
+    asked = list[Any]()
+
+    def model(inputs: Any) -> Any:
+        asked.append(inputs)
+        logits = np.full((*inputs["ids"].shape, 2), -9, np.float32)
+        logits[:, first, 0] = logits[:, last, 1] = 9
+        return {"mentions": logits, "link": np.zeros(len(inputs["ids"]), np.float32)}
+
+    task.decode([record], model)
+    return asked[-1]
 
 
 # --- real data ---

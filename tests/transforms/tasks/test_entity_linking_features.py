@@ -1,12 +1,11 @@
 """Features of a text and of a pair: by token, whatever a token is."""
 
 import numpy as np
-import pytest
 
-from tests.transforms.tasks.making import VOCABULARY, a_task, line, record_of
+from tests.transforms.tasks.making import a_task, line, record_of
 from transforms.knowledge_base_building import Entity, made_of
 from transforms.tasks.entity_linking import EntityLinking
-from transforms.tasks.entity_linking_features import description_ids, match_features, pair_features
+from transforms.tasks.entity_linking_features import match_features, pair_features
 
 BASE = made_of([Entity("1", ("晨星号", "发车", "ab1"), "", ())])
 
@@ -31,8 +30,6 @@ def test_a_pair() -> None:
         (1, 3),
         "名称：晨星号，ab点",
         ["ab", "星号", "点发"],
-        vocabulary=VOCABULARY,
-        length=8,
     )
     assert made.mention.tolist() == [0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0][: len(made.mention)]
     tokens = ["", *"晨星号", "ab", *"几点发车", ""]
@@ -43,11 +40,3 @@ def test_a_pair() -> None:
         return "".join(said[place] for place in np.flatnonzero(made.hits[:, column]))
 
     assert (marked(0), marked(1), marked(2)) == ("晨星号ab点", "晨星号", "星号ab点发")
-    assert len(made.description) == 8
-
-
-@pytest.mark.parametrize(("length", "size"), [(2, 2), (9, 3)])
-def test_descriptions_are_characters(length: int, size: int) -> None:
-    found = description_ids("晨龘a", vocabulary=VOCABULARY, length=length)
-    wanted = [VOCABULARY.ids["晨"], VOCABULARY.unknown, VOCABULARY.ids["a"]]
-    assert (found.dtype, found.tolist()) == (np.int32, wanted[:size])

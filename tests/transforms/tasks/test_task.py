@@ -6,7 +6,8 @@ import pytest
 
 from tests.transforms.tasks.making import VOCABULARY
 from transforms.tasks.record import Kind
-from transforms.tasks.task import TASKS, Extraction, Reads, Task
+from transforms.tasks.task import TASKS, Extraction, Reads, Task, tokenizer_of
+from transforms.vocabulary import SPECIAL_TOKENS, Vocabulary
 
 
 @pytest.fixture(params=TASKS)
@@ -38,6 +39,24 @@ def test_a_task_has_what_the_protocol_says(task: Task) -> None:
 @pytest.mark.parametrize("name", ["reading-comprehension", "relation-extraction", "event-extraction"])
 def test_a_task_that_extracts_has_what_its_protocol_says(name: str) -> None:
     assert all(callable(getattr(TASKS[name], method)) for method in vars(Extraction) if not method.startswith("_"))
+
+
+CASED = Vocabulary((*SPECIAL_TOKENS, "A", "a", "##B", "##b"))
+SINGLE = Vocabulary((*SPECIAL_TOKENS, "A", "a", "B", "b"))
+
+
+@pytest.mark.parametrize(
+    ("name", "vocabulary", "tokens"),
+    [
+        ("masked-language-model", CASED, ["A", "##B"]),
+        ("masked-language-model", VOCABULARY, ["ab"]),
+        ("entity-linking", CASED, ["a", "##b"]),
+        ("entity-linking", SINGLE, ["a", "b"]),
+    ],
+)
+def test_how_texts_are_cut(name: str, vocabulary: Vocabulary, tokens: list[str]) -> None:
+    (found,) = tokenizer_of(TASKS[name](vocabulary, 64, {})).tokenize(["AB"])
+    assert [vocabulary.tokens[token] for token in found.ids] == tokens
 
 
 def test_features(task: Task) -> None:

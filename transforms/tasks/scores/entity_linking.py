@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from transforms.knowledge_base import name_of
+from transforms.knowledge_base import is_nil, name_of
 from transforms.tasks.json_input import field, id_field, json_lines
 from transforms.tasks.record import BadRecord, content_id
 from transforms.tasks.scores.rates import rates
 
 Rules = Literal["ccks2019", "duel2020"]
-NIL = "NIL"
 Link = tuple[str, str, str]  # mention, offset, id of its entity
 Links = Mapping[tuple[str, str], Sequence[Link]]  # by text_id and text
 
@@ -47,8 +46,9 @@ def score(predictions: Links, gold: Links, *, rules: Rules = "ccks2019") -> dict
 
     `ccks2019`, by which the figures of that competition were published: what stands for no entity, `NIL`, counts on
     neither side, what is said twice counts once, and only texts of `gold` count. `duel2020`, the script of the next
-    year's organisers: NIL in gold is one more to find, which nothing can, as NIL that is predicted where gold has a
-    mention is passed over; a mention that gold has not is wrong whatever its id, and so is one that is said again.
+    year's organisers: NIL in gold is one more to find, which nothing can; an id that is no number, as NIL, is passed
+    over where gold has the mention, as if it were not there; a mention that gold has not is wrong whatever its id, and
+    so is one that is said again behind a number.
 
     >>> gold = {("7", "晨星号几点发车"): [("晨星号", "0", "90001"), ("发车", "5", "NIL")]}
     >>> score(gold, gold)
@@ -109,22 +109,18 @@ def _ids(links: Sequence[Link]) -> dict[tuple[str, str], str]:
     return {(mention, offset): one for mention, offset, one in links if not is_nil(one)}
 
 
-def is_nil(identifier: str) -> bool:
-    """Whether an id stands for no entity: NIL, or one of the types of NIL that other years have."""
-    return identifier.startswith(NIL)
-
-
 def _duel(predictions: Links, gold: Links) -> dict[str, float]:
+    """By PaddlePaddle/Research, KG/DuEL_Baseline/data/eval.py."""
     wanted = {(*key, *link[:2]): link[2] for key, links in gold.items() for link in links}
     right = wrong = 0
     seen = set[tuple[str, ...]]()
     for key, links in predictions.items():
         for mention, offset, identifier in links:
             at = (*key, mention, offset)
-            if at in seen or at not in wanted:
+            if at not in wanted:
                 wrong += 1
-            elif identifier.isdecimal():
-                right += identifier == wanted[at]
-                wrong += identifier != wanted[at]
-            seen.add(at)
+            elif identifier.isdigit():
+                found = identifier == wanted[at] and at not in seen
+                right, wrong = right + found, wrong + (not found)
+                seen.add(at)
     return rates(right, right + wrong, right, sum(map(len, gold.values())))
