@@ -112,7 +112,7 @@ class EventExtraction:
         roles = np.asarray(record["argument_roles"], np.int64)[whole]
         return pointers(spans[whole], roles, tokens=len(record["ids"]), kinds=len(self.labels["argument_roles"]))
 
-    def decode(self, records: Sequence[Record], model: Model, *, threshold: float = 0.5) -> list[dict[str, Any]]:
+    def decode(self, records: Sequence[Record], model: Model, *, threshold: float = 0.4) -> list[dict[str, Any]]:
         """The arguments of each record with their places in its text, in one event of each type.
 
         `model`: `ids` to `roles`, logits.
