@@ -15,12 +15,13 @@ import typer  # noqa: E402  the clock starts before the imports, as a user's doe
 from pipelines.bench.commands import bench  # noqa: E402
 from pipelines.commands.angles import angles  # noqa: E402
 from pipelines.commands.count import count  # noqa: E402
+from pipelines.commands.evaluate import evaluate  # noqa: E402
 from pipelines.commands.kb import kb  # noqa: E402
 from pipelines.commands.options import EXIT_CODES, MOST, Directory, Invocation, needing  # noqa: E402
 from pipelines.commands.predict import predict  # noqa: E402
-from pipelines.commands.recipe import run  # noqa: E402
 from pipelines.commands.records import inspect, records  # noqa: E402
-from pipelines.commands.score import evaluate, score  # noqa: E402
+from pipelines.commands.run import run  # noqa: E402
+from pipelines.commands.score import score  # noqa: E402
 from pipelines.commands.train import train  # noqa: E402
 from pipelines.commands.vocab import vocab  # noqa: E402
 from pipelines.errors import DONE, INTERRUPTED, HanmillError, InputError, UsageError  # noqa: E402
@@ -28,7 +29,9 @@ from pipelines.errors import DONE, INTERRUPTED, HanmillError, InputError, UsageE
 JOBS = {"count", "records", "angles", "kb", "predict"}  # what engines run
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Chinese corpora to word counts, vocabularies and records."
+    no_args_is_help=True,
+    add_completion=False,
+    help="Chinese corpora to word counts, vocabularies, records and trained models.",
 )
 app.add_typer(bench, name="bench")
 app.add_typer(kb, name="kb")

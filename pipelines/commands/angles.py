@@ -73,7 +73,7 @@ def angles(
     A run that was killed goes on where it stopped, and more pairs or dimensions cost what is new. What stands after
     `--` are pipeline options of --engine beam.
     """
-    from pipelines.commands.run import report, run_job
+    from pipelines.commands.jobs import report, run_job
 
     out = out.absolute()
     if texts is None and layer is not None:

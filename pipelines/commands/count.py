@@ -65,7 +65,7 @@ def count(
     A run that was killed goes on where it stopped; a finished run over the same inputs does nothing. What stands
     after `--` are pipeline options of --engine beam.
     """
-    from pipelines.commands.run import report, run_job, tell_outcome
+    from pipelines.commands.jobs import report, run_job, tell_outcome
     from pipelines.console import tell
     from pipelines.storage.dead_letters import check_limit
     from pipelines.tally import prepare

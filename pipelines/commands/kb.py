@@ -30,7 +30,7 @@ def build(
 
     A run that was killed goes on where it stopped. What stands after `--` are pipeline options of --engine beam.
     """
-    from pipelines.commands.run import run_job
+    from pipelines.commands.jobs import run_job
     from pipelines.storage.dead_letters import check_limit
 
     with shared.needing("records", command="hanmill kb build"):

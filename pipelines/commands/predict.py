@@ -31,7 +31,7 @@ def predict(
 
     A run that was killed goes on where it stopped. What stands after `--` are pipeline options of --engine beam.
     """
-    from pipelines.commands.run import run_job, tell_outcome
+    from pipelines.commands.jobs import run_job, tell_outcome
     from pipelines.storage.dead_letters import check_limit
 
     with shared.needing("train", command="hanmill predict"):

@@ -81,7 +81,7 @@ def records(
 
     A run that was killed goes on where it stopped. What stands after `--` are pipeline options of --engine beam.
     """
-    from pipelines.commands.run import run_job, tell_outcome
+    from pipelines.commands.jobs import run_job, tell_outcome
     from pipelines.console import tell
     from pipelines.storage.dead_letters import check_limit
     from pipelines.tally import prepare

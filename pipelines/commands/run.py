@@ -1,59 +1,133 @@
-"""What all commands do that run a job: open the engine, run, tell, write the report."""
+"""`hanmill run`."""
 
-from collections.abc import Callable
-from pathlib import Path
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines.console import count_of, tell
-from pipelines.engines.choice import open_engine
-from pipelines.engines.job import Job
+from pipelines.commands.engines import OPTIONS, on_engines
 from pipelines.engines.options import EngineOptions
-from pipelines.errors import InputError
-from pipelines.progress import watch
-from pipelines.run import Outcome, run
-from pipelines.storage.manifest import PERFORMANCE_REPORT
+from pipelines.errors import INTERRUPTED, UsageError
+
+if TYPE_CHECKING:
+    from pipelines.recipe import Step
+
+ONE_TASK = ("train",)  # with --engine dask, a process of its own on one of the workers
 
 
-def run_job(
+@on_engines
+def run(
     context: typer.Context,
-    job: Job,
-    options: EngineOptions,
-    *,
-    work: str,
-    fresh: bool,
-    performance_report: bool,
-) -> Outcome:
-    """Brings a job's output up to date, on the engine that the options name."""
-    report = job.directory / PERFORMANCE_REPORT if performance_report else None
-    with open_engine(options, tell=tell, performance_report=report) as opened:
-        shown = watch(job.records, work=work)
-        return run(job, engine=opened, fresh=fresh, watch=shown, started=context.obj.started)
+    recipe: Annotated[
+        str,
+        typer.Argument(metavar="RECIPE", help="A TOML file, or the name of one that comes along.", show_default=False),
+    ],
+    engine_options: EngineOptions,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="STEP.KEY=VALUE", help="Another value than the recipe's; repeatable.", show_default=False
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what became of each step as JSON.")] = False,
+) -> None:
+    """Run the steps of a recipe in order, and skip those of which nothing has changed.
+
+    Engine options go to all steps that take them. With --engine dask a training step is one task of the cluster, on a
+    worker with the resource GPU, or else CPU, if any has them. Ends with the exit code of the first step that fails.
+    """
+    from pipelines.console import tell
+    from pipelines.recipe import read_recipe
+    from pipelines.recipe_run import run_recipe, summary
+
+    found = _commands(context)
+    commands = {name: _options(command) for name, command in found.items()}
+    read = read_recipe(recipe, settings or (), commands)
+    for planned in read.steps:
+        _check(planned, found[planned.command], of=f"{recipe}: [{planned.name}]")
+    ran = run_recipe(read, _Launcher(engine_options, commands, quiet=as_json), tell=tell)
+    told = summary(read, ran)
+    if as_json:
+        print(json.dumps(told, ensure_ascii=False, indent=1))
+    else:
+        for step in ran:
+            code = f", exit code {step.exit_code}" if step.status == "failed" else ""
+            seconds = f" in {step.seconds:,.1f} s" if step.exit_code is not None else ""
+            print(f"{step.name:<12} {step.status}{seconds}{code}  {step.out}".rstrip())
+    if told["exit_code"]:
+        raise typer.Exit(told["exit_code"])
 
 
-def tell_outcome(out: Path, outcome: Outcome, *, made: str) -> None:
-    """What was read, what was made of it, how fast, and where the bad records are."""
-    totals, run = outcome.manifest["totals"], outcome.run
-    if outcome.repeated:
-        print(f"{out}: up to date, nothing to do")
-    dead = f", {totals['dead_letters']:,} bad records in {out / 'dead_letters.jsonl'}" if totals["dead_letters"] else ""
-    cut = f", {totals['cut']:,} too long and cut" if totals.get("cut") else ""
-    mended = f", {count_of(totals['mended'], 'offset')} mended" if totals.get("mended") else ""
-    print(f"{totals['documents']:,} documents, {totals['tokens']:,} tokens, {made}{cut}{mended}{dead}")
-    if not outcome.repeated:
-        speed = run["bytes_per_second"] / 1e6
-        rate = f"{run['documents_per_second']:,.0f} documents/s, {speed:,.1f} MB/s"
-        print(f"{run['seconds']:.2f} s, {rate}, {run['workers']} workers")
+def _commands(context: typer.Context) -> Mapping[str, Any]:
+    """Every command that a step may call, such as `count` or `kb build`."""
+    found = dict[str, Any]()
+    for name, command in context.parent.command.commands.items():  # type: ignore[union-attr]
+        below = {f"{name} {of}": part for of, part in getattr(command, "commands", {}).items()}
+        found |= below or {name: command}
+    return {name: command for name, command in found.items() if name != "run"}
 
 
-def report(out: Path, outcome: Outcome, write: Callable[[Path], Path]) -> None:
-    """Writes the report, unless nothing was done and it is there; raises InputError where that cannot be."""
-    if outcome.repeated and (out / "report.html").exists():
-        return
+def _options(command: Any) -> list[str]:
+    """The long options of a command, without dashes."""
+    return [option[2:] for of in command.params for option in of.opts if option.startswith("--")]
+
+
+def _check(step: "Step", command: Any, *, of: str) -> None:
+    """Raises UsageError for a step that the command line would refuse: for a value, or an argument that is missing."""
     try:
-        print(f"report: {write(out)}")
-    except OSError as error:
-        raise InputError(
-            f"{out / 'report.html'}: {error.strerror or error}: the results are whole, the report is not there; "
-            "run the same command again"
-        ) from error
+        command.make_context(step.command, list(step.arguments[len(step.command.split()) :]))
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # the parser's errors are no part of what typer exports
+            raise
+        raise UsageError(f"{of}: {error.format_message()}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Launcher:
+    """Runs steps as commands. `quiet`: what they print goes to the standard error."""
+
+    options: EngineOptions
+    commands: Mapping[str, Sequence[str]]
+    quiet: bool
+
+    def __call__(self, step: "Step") -> tuple[int, bytes]:
+        code, printed = self._launched(step)
+        if not self.quiet:
+            sys.stdout.write(printed.decode(errors="backslashreplace"))
+        return code, printed
+
+    def _launched(self, step: "Step") -> tuple[int, bytes]:
+        if self.options.name == "dask" and step.command in ONE_TASK:
+            from pipelines.console import tell
+            from pipelines.engines.dask_command import run_on_cluster
+
+            return run_on_cluster(step.arguments, self.options, key=step.name, tell=tell)
+        return _run_here([*step.arguments, *self._engine(step)], keep=bool(step.save), quiet=self.quiet)
+
+    def _engine(self, step: "Step") -> list[str]:
+        values = {"engine": self.options.name, **{name: getattr(self.options, name, None) for name in [*OPTIONS][1:]}}
+        named = {name.replace("_", "-"): value for name, value in values.items()}
+        taken = {name: value for name, value in named.items() if name in self.commands[step.command]}
+        chosen = {
+            name: value for name, value in taken.items() if value is not None and f"--{name}" not in step.arguments
+        }
+        return [part for name, value in chosen.items() for part in (f"--{name}", str(value))]
+
+
+def _run_here(arguments: Sequence[str], *, keep: bool, quiet: bool) -> tuple[int, bytes]:
+    """In a process of its own; a Ctrl-C reaches it once, and it may save what it has."""
+    out = subprocess.PIPE if keep else sys.stderr if quiet else None
+    command = [sys.executable, "-m", "pipelines.cli", *arguments]
+    with subprocess.Popen(command, stdout=out, start_new_session=True) as process:
+        try:
+            printed, _ = process.communicate()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            return INTERRUPTED, b""
+    return process.returncode, printed or b""
