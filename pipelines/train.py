@@ -120,7 +120,8 @@ class _Run:
             task.targets, task.shapes, options.batch_size, lengths_of(task.max_length), options.seed
         )
         of_epoch = math.ceil(data_set.manifest["splits"][TRAIN] / options.batch_size)
-        self.batches = options.steps * options.accumulate or math.ceil(options.epochs * of_epoch)
+        least = options.least_steps * options.accumulate
+        self.batches = options.steps * options.accumulate or max(math.ceil(options.epochs * of_epoch), least)
         self.steps = math.ceil(self.batches / options.accumulate)
         self.steps_an_epoch = max(1, of_epoch // options.accumulate)
         compile_model(model, how, options, steps=self.steps)

@@ -8,7 +8,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainOptions:
-    """What a run is: its records, its encoder, and how it learns. `epochs` counts where `steps` is 0.
+    """What a run is: its records, its encoder, and how it learns. `epochs` counts where `steps` is 0, but there are at
+    least so many steps as `least_steps` says.
 
     `encoder`: the name of a preset, for a run without `init`; without both a task's own light model is trained, if it
     has one. `changes`: fields of the encoder's config that are replaced. `knowledge_base`: of entity linking, where it
@@ -25,6 +26,7 @@ class TrainOptions:
     knowledge_base: Path | None = None
     epochs: float = 3.0
     steps: int = 0
+    least_steps: int = 0
     batch_size: int = 32
     learning_rate: float = 5e-5
     head_rate: float = 1.0
@@ -47,7 +49,8 @@ class TrainOptions:
         return {**values, "task": task, "records": records, "init": init, "changes": dict(self.changes)}
 
 
-# Of a head with random weights behind an encoder that was trained before.
-NEW_HEAD: Mapping[str, Any] = {"head_rate": 20.0}
+# Of a head with random weights behind an encoder that was trained before; few records want more passes for it than many
+# (arXiv:2006.04884).
+NEW_HEAD: Mapping[str, Any] = {"head_rate": 20.0, "least_steps": 300}
 # Of a light model, which begins with random weights and has few of them (kexue.fm 6919).
 LIGHT: Mapping[str, Any] = {"encoder": None, "epochs": 20.0, "learning_rate": 1e-3}

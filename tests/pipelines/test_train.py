@@ -51,6 +51,14 @@ def losses(out: Path) -> list[float]:
     return [row["loss"] for row in rows(out) if row["split"] == "train"]
 
 
+@pytest.mark.parametrize(("least", "epochs", "steps"), [(0, 0.1, 2), (5, 0.1, 5), (5, 0.5, 8)])
+def test_few_records_are_gone_through_more_often(
+    train: Any, records: str, tmp_path: Path, least: int, epochs: float, steps: int
+) -> None:
+    given = options(train, records, tmp_path, steps=0, epochs=epochs, least_steps=least)
+    assert train.train(given, task="text-classification")["steps"] == steps
+
+
 def test_a_run_learns_and_leaves_what_it_learned(train: Any, records: str, tmp_path: Path) -> None:
     told = train.train(options(train, records, tmp_path, steps=60), task="text-classification")
     found = losses(tmp_path)
