@@ -29,7 +29,7 @@ def write_known_vocabulary(
     """Writes the characters of descriptions and of the files' texts, in small letters, each as a token.
 
     Special tokens come first, then by count, then by code point. `files`: JSON lines with a field `text`. Returns how
-    many tokens there are, and how many bad rows were passed over. Raises InputError where no row is good.
+    many tokens there are, and how many bad rows were passed over. Raises InputError for a file without a good row.
     """
     task: Any = EntityLinking(Vocabulary(SPECIAL_TOKENS), EntityLinking.default_length, {})
     reader = ShardRecords(task, tokenizer_of(task), Splits(), replace_errors=False)
@@ -51,11 +51,12 @@ def _descriptions(known: KnowledgeBase) -> Iterator[str]:
 def _texts(reader: ShardRecords, files: Sequence[Path]) -> Iterator[str]:
     reading = Reading(format="lines")
     for file in files:
-        found = False
+        found, before = False, len(reader.dead)
         for batch in read_batches([whole(source) for source in discover([str(file)], reading)], reading):
             reader.dead += batch.dead
             for _, example in reader.examples(batch):
                 found = True
                 yield from map(lowered, example.texts)
         if not found:
-            raise InputError(f"{file}: no example in it" + "".join(f": {letter.reason}" for letter in reader.dead[:1]))
+            why = "".join(f": {letter.reason}" for letter in reader.dead[before:][:1])
+            raise InputError(f"{file}: no example in it{why}")

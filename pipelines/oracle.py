@@ -74,9 +74,9 @@ class Oracle:
             _, reader = open_task(Vocabulary(SPECIAL_TOKENS), {})
             texts = (text for batch in batches for _, made in reader.examples(batch) for text in made.texts)
             if name == EntityLinking.name:
-                words = characters(map(lowered, itertools.chain(texts, _MADE_OF)), inside=False)
+                words = vocabulary_of(map(lowered, itertools.chain(texts, _MADE_OF)), inside=False)
             else:
-                words = characters(texts)
+                words = vocabulary_of(texts)
         task, made = open_task(words, {} if schema is None else read_labels(name, schema))
         for batch in batches:
             made.add(batch, split="")
@@ -123,10 +123,10 @@ def score_oracle(oracle: Oracle, gold: Path) -> dict[str, float]:
     return found
 
 
-def characters(texts: Iterable[str], *, inside: bool = True) -> Vocabulary:
+def vocabulary_of(texts: Iterable[str], *, inside: bool = True) -> Vocabulary:
     """A vocabulary of all characters that texts have, each also as the next piece of a word if it is `inside` of one.
 
-    >>> characters(["b a"]).tokens[5:], characters(["b a"], inside=False).tokens[5:]
+    >>> vocabulary_of(["b a"]).tokens[5:], vocabulary_of(["b a"], inside=False).tokens[5:]
     (('a', 'b', '##a', '##b'), ('a', 'b'))
     """
     known = sorted({character for text in texts for character in text if not character.isspace()})

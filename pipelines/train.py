@@ -123,7 +123,8 @@ class _Run:
         least = options.least_steps * options.accumulate
         self.batches = options.steps * options.accumulate or max(math.ceil(options.epochs * of_epoch), least)
         self.steps = math.ceil(self.batches / options.accumulate)
-        self.steps_an_epoch = max(1, of_epoch // options.accumulate)
+        # A pass; of so few records that there are many passes, not each of them.
+        self.steps_between_scores = max(1, of_epoch // options.accumulate, options.least_steps // 10)
         compile_model(model, how, options, steps=self.steps)
         self.schedule = schedule_of(options, steps=self.steps)
         self.average = Average(model, decay=options.ema) if options.ema else None
@@ -184,7 +185,7 @@ class _Run:
     def _follow(self, batches: Batches) -> None:
         progress, saved = self.progress, time.monotonic()
         while True:
-            due = progress.step == self.steps or progress.step % self.steps_an_epoch == 0
+            due = progress.step == self.steps or progress.step % self.steps_between_scores == 0
             if due and progress.scored < progress.step:
                 self._score()
             if time.monotonic() - saved > 60 * self.options.checkpoint_minutes:

@@ -51,7 +51,7 @@ def train(
         typer.Option(
             min=0.001,
             help="Passes over the records.",
-            show_default="3, with --init at least 300 steps; without an encoder: 20",
+            show_default="3, and 300 steps for a new head behind --init; without an encoder: 20",
         ),
     ] = None,
     steps: Annotated[int, typer.Option(min=0, max=MOST, help="Instead of epochs.", show_default=False)] = 0,
@@ -99,7 +99,7 @@ def train(
         **(LIGHT if light else {}),
         **(NEW_HEAD if init is not None and task is not TaskName.MASKED_LANGUAGE_MODEL else {}),
         **{name: of for name, of in given.items() if of is not None},
-        **({"least_steps": 0} if epochs is not None else {}),
+        **({"least_steps": 0} if epochs is not None or steps else {}),
     }
     options = TrainOptions(
         records=records,

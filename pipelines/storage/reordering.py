@@ -29,7 +29,8 @@ def reordered(
     """The rows in their new order, in tables of about `held` bytes.
 
     `order`: rows by number, through all runs; `sizes`: int64 [rows], the bytes of each. A table of a run is decoded for
-    each piece that has rows of it: once or twice, where runs are sorted by what `order` goes by.
+    each piece that has rows of it: where runs are sorted by what `order` goes by once or twice, unless there are so
+    many runs that a piece has less than a table of each.
     """
     ends = np.cumsum(sizes[order])
     begin = 0

@@ -50,6 +50,24 @@ def read(out: Path, name: str) -> Any:
     return json.loads((out / name).read_text("utf-8"))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "init", "least"),
+    [((), True, 300), (("--epochs", 2), True, 0), (("--steps", 2), True, 0), ((), False, 0)],
+)
+def test_a_new_head_has_some_steps_unless_it_is_told_how_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[object, ...], init: bool, least: int
+) -> None:
+    given: list[Any] = []
+
+    def noted(options: Any, **_: Any) -> Any:
+        given.append(options)
+        return {"steps": 0, "seconds": 0.0, "backend": "", "best": {}}
+
+    monkeypatch.setattr("pipelines.train.train", noted)
+    train(tmp_path, *arguments, "--no-report", init=init)
+    assert given[0].least_steps == least
+
+
 def test_a_run_and_all_that_it_leaves(tmp_path: Path, place: Path) -> None:
     result = train(tmp_path, "--epochs", "2", "--batch-size", "8", "--learning-rate", "0.01")
     assert result.out.startswith("10 steps, ")

@@ -57,5 +57,9 @@ def test_files_without_a_text(known: Path, tmp_path: Path, content: str, message
     (tmp_path / "train.json").write_text(content)
     result, _ = made(known, tmp_path, tmp_path / "train.json")
     assert (result.code, message in result.err) == (3, True), result.err
+    half, empty = tmp_path / "half.json", tmp_path / "empty.json"
+    half.write_text('{"text": "晨"}\n{"text": ""}\n', "utf-8")
+    empty.write_text("")
+    assert made(known, tmp_path, half, empty)[0].err == f"hanmill: {empty}: no example in it\n"
     assert made(known, tmp_path, tmp_path / "missing.json")[0].code == 3
     assert made(tmp_path, tmp_path, tmp_path / "train.json")[0].code == 3

@@ -12,7 +12,7 @@ import pytest
 from pipelines.engines.local import Local
 from pipelines.errors import InputError
 from pipelines.knowledge_base import BuildKnowledgeBase
-from pipelines.oracle import Oracle, characters, score_oracle
+from pipelines.oracle import Oracle, score_oracle, vocabulary_of
 from pipelines.run import run
 from tests.pipelines.made_records import (
     EVENT,
@@ -93,8 +93,8 @@ def test_labels_and_tokens_of_the_file(tmp_path: Path) -> None:
 
 
 def test_characters_are_tokens_however_they_are_joined() -> None:
-    assert characters(["\u3000ab\n中", "b"]).tokens[5:] == ("a", "b", "中", "##a", "##b", "##中")
-    assert len(characters([])) == 5
+    assert vocabulary_of(["\u3000ab\n中", "b"]).tokens[5:] == ("a", "b", "中", "##a", "##b", "##中")
+    assert len(vocabulary_of([])) == 5
 
 
 def test_escapes_are_characters_too(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ from transforms.wordpiece import Tokenizer
 
 Ids = npt.NDArray[np.int32]
 _KEPT = 1 << 15  # descriptions
-_CHARACTERS_PER_TOKEN = 4  # which Latin words take; what lies behind is not cut at all
+_CHARACTERS_PER_TOKEN = 4  # more than Chinese takes; what lies behind is not read, nor is time spent on it
 
 
 class Descriptions:
-    """The ids of the first `length` tokens of each entity's description; they are kept for the next time.
+    """The ids of the first tokens of each entity's description; they are kept for the next time.
+
+    `length`: how many at most; they are those of its first 4 * `length` characters.
 
     >>> from transforms.characters import Characters
     >>> from transforms.knowledge_base_building import Entity, made_of
