@@ -131,7 +131,7 @@ def test_capitals_are_kept_where_the_vocabulary_has_them(tmp_path: Path) -> None
     ("content", "message"),
     [
         (b"", r"s\.json: no label in it$"),
-        (b'{"predicate": "x"}\n{"predicate"\n', r"s\.json: line 2: not JSON: "),
+        (b'{"predicate": "x", "object_type": "y"}\n{"predicate"\n', r"s\.json: line 2: not JSON: "),
         (b"\xff", r"s\.json: line 1: not UTF-8"),
         (
             '{"predicate": "作\\n者", "object_type": "x"}'.encode(),
