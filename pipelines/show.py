@@ -16,7 +16,17 @@ from pipelines.counts import finished_count, read_counts
 from pipelines.doctor import examine
 from pipelines.errors import InputError
 from pipelines.storage.commit import LOCK, holder
-from pipelines.storage.manifest import CONFIGURATION, MANIFEST, RUN, SHARDS, SUCCESS, File, read_entry, read_json
+from pipelines.storage.manifest import (
+    CONFIGURATION,
+    MANIFEST,
+    RUN,
+    SHARDS,
+    SUCCESS,
+    File,
+    read_entry,
+    read_json,
+    read_manifest,
+)
 
 PRINTABLE = 40
 ROWS = {"word_count": "words", "records": "records"}  # what parts hold, by job
@@ -24,7 +34,7 @@ ROWS = {"word_count": "words", "records": "records"}  # what parts hold, by job
 
 def tell_output(directory: Path, top: int) -> None:
     """Prints what a finished output is about: words, angles, a training. Raises InputError where there is none."""
-    manifest = read_json(directory / MANIFEST) or {}
+    manifest = read_manifest(directory) or {}
     if manifest.get("job") in TABLES:
         tell_angles(directory)
     elif manifest.get("job") == "train":

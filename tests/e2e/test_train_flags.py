@@ -110,6 +110,7 @@ def test_a_run_is_committed_as_other_outputs_are(tmp_path: Path) -> None:
     assert hanmill("verify", tmp_path).code == 0
     (tmp_path / "_SUCCESS").unlink()
     assert "stopped before the end" in hanmill("status", tmp_path).out
+    assert (hanmill("show", tmp_path).code, hanmill("show", tmp_path).out) == (3, "")
 
 
 def test_the_encoder(tmp_path: Path) -> None:
